@@ -1,0 +1,1 @@
+"""What it runs on: Java, Kafka, Redis and Flink on this machine."""

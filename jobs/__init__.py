@@ -1,0 +1,1 @@
+"""What one starts: the streaming job, train, evaluate, serve, and the `headrace` command."""

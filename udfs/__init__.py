@@ -1,0 +1,1 @@
+"""Vectorised PyFlink functions: ranking, publishing, item statistics."""
