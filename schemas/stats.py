@@ -9,11 +9,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
-STATS_PREFIX = "hr:stats:"
-"""Key of a worker's hash is this and the worker's name."""
+RECENT = "recent"
+"""The one name under `stats` that is no worker: `RedisKeys.stats(RECENT)` is a list of the pseudonyms
+published last, newest first, of at most `RECENT_LENGTH`."""
 
-RECENT_KEY = "hr:stats:recent"
-"""Redis list of the pseudonyms published last, newest first, of at most `RECENT_LENGTH`."""
+RECENT_LENGTH`."""
 
 RECENT_LENGTH = 100
 
