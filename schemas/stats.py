@@ -13,8 +13,6 @@ RECENT = "recent"
 """The one name under `stats` that is no worker: `RedisKeys.stats(RECENT)` is a list of the pseudonyms
 published last, newest first, of at most `RECENT_LENGTH`."""
 
-RECENT_LENGTH`."""
-
 RECENT_LENGTH = 100
 
 STATS_FIELDS = ("at", "lists", "batches", "rank_us", "redis_us", "leading_ms", "trailing_ms")
