@@ -19,7 +19,7 @@ PUBLISH_SCRIPT: Final = files("schemas").joinpath("publish.lua").read_text(encod
 class UserValues(NamedTuple):
     """What is published of one user. `rec` may be empty: the list then stays as it is.
 
-    `rec` and `profile` are made by `schemas.redis_values`, of the same version; no segment name has a line feed.
+    `rec` and `profile` are made by `schemas.redis_values`, of one version; segments hold no line feed.
     """
 
     uid: str

@@ -118,8 +118,9 @@ class SegmentChangeValue(msgspec.Struct, frozen=True, kw_only=True):
 def rec_value(value: RecValue) -> bytes:
     """The bytes of `hr:rec:{uid}`. Scores are written as given: the ranker rounds a whole batch in one call.
 
-    >>> rec_value(RecValue(seq="1700000000000.0000000001", id="r", at=5, model="m", items=[("A", 0.5, "")]))[26:]
-    b',"id":"r","at":5,"model":"m","experiment":{},"items":[["A",0.5,""]]}'
+    >>> value = RecValue(seq="1700000000000.0000000001", id="r", at=5, model="m", items=[("A", 0.5, "")])
+    >>> rec_value(value)[SEQ_END:]
+    b'","id":"r","at":5,"model":"m","experiment":{},"items":[["A",0.5,""]]}'
 
     Raises `ValueError` when `seq` is not a version as `redis_keys.seq` writes it.
     """
