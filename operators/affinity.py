@@ -6,36 +6,30 @@ an example with label 1, and is paired with a contrast of label 0: a category an
 the event id, so that nothing depends on the catalogue, on other users, or on a clock. A disliking event is a
 single example with label 0.
 
-`AffinityModel` is the same arithmetic on plain lists, because river's dictionaries cost ten times as much on
-35 weights; `tests/unit/test_affinity_river.py` holds it to river's own classes.
+`AffinityModel` is the same arithmetic on plain lists: `operators/logistic.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from math import exp
+from math import hypot, sqrt
 from struct import Struct
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
+from operators.contrast import contrast_of
+from operators.logistic import INTERCEPT, WEIGHTS, priced, raw_score, sgd_step, sigmoid
 from operators.price_scale import learn_price, log_price, price_position
 from operators.sketch import SKETCH_DIM, Sketch, levels, sketch
-from schemas.state import Affinity, PriceScale
+from schemas.state import Affinity
 
-PRICE = SKETCH_DIM
-PRICE_SQUARED = SKETCH_DIM + 1
-INTERCEPT = SKETCH_DIM + 2
-WEIGHTS = SKETCH_DIM + 3
-"""Layout of the stored weights: the sketch's places, price, squared price, intercept."""
+__all__ = ["INTERCEPT", "WEIGHTS", "AffinityModel", "AffinitySettings", "misfit", "weights_of"]
 
 _STORED = Struct(f"<{WEIGHTS}f")
 _NONE = _STORED.pack(*[0.0] * WEIGHTS)
-_CONTRASTS = 1024
-_STEEP = 18.0
+_NEAR = sqrt(3.0)
 
 
 @dataclass(frozen=True)
@@ -43,13 +37,13 @@ class AffinitySettings:
     """How fast and from what a user's affinities are learned.
 
     `engaging` and `disliking` give the weight of an example by event type; types in neither are not labelled.
-    A type in `least_value` is engaging only from that value on, one in `most_disliked_value` disliking only up
-    to it. After a drift the learning rate starts at `boost_factor` times its value and falls back linearly
-    over `boost_events` labelled events; weights are multiplied by `discount`, and decayed counters by
-    `counter_discount`.
+    A type in `least_value` is engaging only from that value on (seconds of a dwell, stars of a rating), one
+    in `most_disliked_value` disliking only up to it. After a drift the weights are multiplied by `discount`,
+    and the learning rate starts at `boost_factor` times its value and falls back linearly over `boost_events`
+    labelled events. `counter_discount` is what the user step multiplies the decayed counters by.
     """
 
-    learning_rate: float = 0.5
+    learning_rate: float = 0.25
     intercept_rate: float = 0.1
     l2: float = 0.001
     engaging: Mapping[str, float] = field(
@@ -71,7 +65,7 @@ class AffinitySettings:
     warm_up: int = 16
     boost_factor: float = 3.0
     boost_events: int = 24
-    discount: float = 0.3
+    discount: float = 0.2
     counter_discount: float = 0.5
 
 
@@ -138,9 +132,8 @@ class AffinityModel:
     ) -> float | None:
         """Learn from one item-bound event, in place. Returns the prediction error made before learning.
 
-        The error is in [0, 1]: of an engaging event the chance that the model would have preferred the
-        contrast, of a disliking one the probability it gave to the item. None when the type is not labelled.
-        From the `warm_up`-th labelled event on, errors are also appended to `affinity.errors`.
+        The error is in [0, 1], see `misfit`; of a disliking event it is 1 less that. None when the type is
+        not labelled. After the first `warm_up` labelled events, errors also wait in `affinity.errors`.
         """
         weight = self.label(type, value)
         if weight == 0.0:
@@ -155,21 +148,19 @@ class AffinityModel:
             affinity.boost -= 1
         weights = list(_STORED.unpack(affinity.weights or _NONE))
         example = sketch(category)
+        error = misfit(weights, example)
         x = log_price(price)
         if weight > 0.0:
-            hashed = crc32(event_id.encode())
-            contrast = _contrast(hashed & 1023, levels(category))
             if x is not None:
                 learn_price(affinity.price, x)
-                example = _with_price(example, price_position(affinity.price, x))
-                contrast = _with_price(contrast, _CONTRAST_POSITIONS[hashed >> 22])
-            error = 1.0 - sigmoid(_raw(weights, example) - _raw(weights, contrast))
+                example = priced(example, price_position(affinity.price, x))
+            contrast = contrast_of(event_id, levels(category), x is not None)
             sgd_step(weights, example, 1, weight, rate, intercept_rate, settings.l2)
             sgd_step(weights, contrast, 0, weight, rate, intercept_rate, settings.l2)
         else:
             if x is not None:
-                example = _with_price(example, price_position(affinity.price, x))
-            error = sigmoid(_raw(weights, example))
+                example = priced(example, price_position(affinity.price, x))
+            error = 1.0 - error
             sgd_step(weights, example, 0, -weight, rate, intercept_rate, settings.l2)
         affinity.weights = _STORED.pack(*weights)
         affinity.labelled += 1
@@ -178,7 +169,7 @@ class AffinityModel:
         return error
 
     def probability(self, affinity: Affinity, category: str, price: float | None = None) -> float:
-        """How likely the user is to engage with a category (at a price), in [0, 1]; 0.5 when nothing is known.
+        """How likely the user is to engage with a category (at a price), in [0, 1]; 0.5 when unknown.
 
         >>> AffinityModel(AffinitySettings()).probability(Affinity(), "Garden")
         0.5
@@ -188,8 +179,19 @@ class AffinityModel:
         example = sketch(category)
         x = log_price(price)
         if x is not None:
-            example = _with_price(example, price_position(affinity.price, x))
-        return sigmoid(_raw(_STORED.unpack(affinity.weights), example))
+            example = priced(example, price_position(affinity.price, x))
+        return sigmoid(raw_score(_STORED.unpack(affinity.weights), example))
+
+    def probabilities(self, affinity: Affinity, categories: Iterable[str]) -> list[tuple[str, float]]:
+        """`probability` of each category, most likely first, ties by name.
+
+        >>> AffinityModel(AffinitySettings()).probabilities(Affinity(), ["b", "a"])
+        [('a', 0.5), ('b', 0.5)]
+        """
+        weights = _STORED.unpack(affinity.weights or _NONE)
+        likely = [(category, sigmoid(raw_score(weights, sketch(category)))) for category in categories]
+        likely.sort(key=lambda pair: (-pair[1], pair[0]))
+        return likely
 
     def recalibrate(self, affinity: Affinity, at: int) -> None:
         """After a drift at time `at` (ms): discount what was learned, and learn faster for a while.
@@ -197,7 +199,7 @@ class AffinityModel:
         >>> user = Affinity(weights=_STORED.pack(*[1.0] * WEIGHTS))
         >>> AffinityModel(AffinitySettings()).recalibrate(user, at=7)
         >>> round(weights_of(user)[0].item(), 3), user.boost, user.drifts, user.drifted_at
-        (0.3, 24, 1, 7)
+        (0.2, 24, 1, 7)
         """
         settings = self._settings
         factor = settings.discount
@@ -216,84 +218,21 @@ def weights_of(affinity: Affinity) -> NDArray[np.float32]:
     return np.frombuffer(affinity.weights or _NONE, dtype="<f4")
 
 
-def sigmoid(raw: float) -> float:
-    """The logistic function, saturated outside ±30 as river's.
+def misfit(weights: list[float], category: Sketch) -> float:
+    """How badly a category fits the learned weights, in [0, 1].
 
-    >>> sigmoid(0.0), sigmoid(-31.0)
-    (0.5, 0.0)
+    1 less the geometric margin (the cosine of weights and sketch) in units of what each of three equal tastes
+    has: so 0 for the user's own categories and 1 for any other, however large the weights have grown. The
+    logistic error has no such contrast, since a model that learns fast is never wrong for long:
+    docs/decisions/0004-affinity-and-drift.md has the figures.
+
+    >>> misfit([2.0] + [0.0] * (WEIGHTS - 1), ((0, 1.0),)), misfit([0.0] * WEIGHTS, ((0, 1.0),))
+    (0.0, 1.0)
     """
-    if raw < -30.0:
-        return 0.0
-    if raw > 30.0:
+    norm = hypot(*weights[:SKETCH_DIM])
+    if norm == 0.0:
         return 1.0
-    return 1.0 / (1.0 + exp(-raw))
-
-
-def sgd_step(
-    weights: list[float],
-    example: Sketch,
-    label: int,
-    weight: float,
-    rate: float,
-    intercept_rate: float,
-    l2: float,
-) -> None:
-    """One `learn_one` of river's logistic regression with SGD, on a list of weights, in place.
-
-    As in river, l2 pulls only on the weights of the example's own features.
-
-    >>> weights = [0.0] * WEIGHTS
-    >>> sgd_step(weights, ((0, 1.0),), 1, weight=1.0, rate=0.5, intercept_rate=0.1, l2=0.0)
-    >>> weights[0], weights[INTERCEPT]
-    (0.25, 0.05)
-    """
-    raw = _raw(weights, example)
-    if -_STEEP <= raw <= _STEEP:
-        gradient = (1.0 / (1.0 + exp(-raw)) - label) * weight
-    else:
-        gradient = _steep_gradient(raw, label) * weight
-    weights[INTERCEPT] -= intercept_rate * gradient
-    for place, value in example:
-        weights[place] -= rate * (gradient * value + l2 * weights[place])
-
-
-def _raw(weights: list[float] | tuple[float, ...], example: Sketch) -> float:
-    raw = weights[INTERCEPT]
-    for place, value in example:
-        raw += weights[place] * value
-    return raw
-
-
-def _steep_gradient(raw: float, label: int) -> float:
-    """river's gradient of the log loss where it no longer evaluates the logistic function."""
-    sign = 1.0 if label else -1.0
-    margin = raw * sign
-    return -sign * exp(-margin) if margin > 0 else -sign
-
-
-def _with_price(example: Sketch, position: float) -> Sketch:
-    return (*example, (PRICE, position), (PRICE_SQUARED, position * position))
-
-
-# Contrast prices lie evenly over the whole range, the user's own bunch around its middle.
-_CONTRAST_POSITIONS = tuple(2.0 * (k + 0.5) / _CONTRASTS - 1.0 for k in range(_CONTRASTS))
-
-
-@lru_cache(maxsize=_CONTRASTS * 8)
-def _contrast(index: int, depth: int) -> Sketch:
-    """The sketch of a made-up category as deep as the real one, so that both have norm 1 over as many levels."""
-    return sketch("/".join([f"\x00{index}"] * depth))
-
-
-__all__ = [
-    "INTERCEPT",
-    "PRICE",
-    "PRICE_SQUARED",
-    "WEIGHTS",
-    "AffinityModel",
-    "AffinitySettings",
-    "PriceScale",
-    "sgd_step",
-    "sigmoid",
-    "weights_of",
-]
+    margin = 0.0
+    for place, value in category:
+        margin += weights[place] * value
+    return max(0.0, min(1.0, 1.0 - _NEAR * margin / norm))

@@ -31,7 +31,7 @@ class DriftSettings:
 
 @dataclass(frozen=True)
 class Detection:
-    """A drift: mean prediction errors, in [0, 1], of what was dropped from the window and of what was kept."""
+    """A drift: the mean prediction error, in [0, 1], of the dropped part of the window, and of the rest."""
 
     error_before: float
     error_after: float

@@ -1,4 +1,4 @@
-"""A user's own price level: running mean and variance of log price, as river's `StandardScaler` keeps them."""
+"""A user's own price level: mean and variance of log price, as river's `StandardScaler` keeps them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def learn_price(scale: PriceScale, x: float) -> None:
 
 
 def price_position(scale: PriceScale, x: float) -> float:
-    """Where a log price lies in the user's own range, from -1 to 1: z / `WIDEST`, clipped. 0 without a spread.
+    """Where a log price lies in the user's own range: z / `WIDEST`, clipped to ±1; 0 without a spread.
 
     >>> price_position(PriceScale(count=2, mean=2.0, variance=1.0), 3.5)
     0.5
