@@ -1,0 +1,105 @@
+"""Lists of candidates with the item that came, and how well scores put that item near the top."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+LIST_LENGTH = 20
+
+Scores = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class RankingSet:
+    """Candidate lists of `counted` sampled events, those with the hit among the candidates kept.
+
+    `rows` float32[n, width] are the features of all kept lists, one list after the other; list g is
+    `rows[starts[g]:starts[g + 1]]` and its hit is row `hits[g]`. `blend` float32[n] are the scores that
+    order a list where no model serves. `strict` bool[g] marks events strictly later than their user's
+    previous one, of which `counted_strict` were sampled.
+    """
+
+    rows: npt.NDArray[np.float32]
+    starts: npt.NDArray[np.int64]
+    hits: npt.NDArray[np.int64]
+    blend: npt.NDArray[np.float32]
+    strict: npt.NDArray[np.bool_]
+    counted: int
+    counted_strict: int
+
+    @property
+    def lists(self) -> int:
+        """How many lists hold their hit."""
+        return len(self.hits)
+
+    def labels(self) -> npt.NDArray[np.int32]:
+        """int32[n]: 1 for the item that came, 0 for the others."""
+        labels = np.zeros(len(self.rows), np.int32)
+        labels[self.hits] = 1
+        return labels
+
+    def thinned(self, negatives: int, seed: int) -> RankingSet:
+        """The same lists with at most `negatives` other candidates each, drawn by `seed`."""
+        draw = np.random.default_rng(seed).random(len(self.rows))
+        draw[self.hits] = -1.0
+        of = np.repeat(np.arange(self.lists), np.diff(self.starts))
+        order = np.lexsort((draw, of))
+        place = np.arange(len(order)) - self.starts[:-1][of]
+        kept = np.sort(order[place <= negatives])
+        sizes = np.bincount(of[kept], minlength=self.lists)
+        return RankingSet(
+            self.rows[kept],
+            np.concatenate(([0], np.cumsum(sizes))).astype(np.int64),
+            np.searchsorted(kept, self.hits).astype(np.int64),
+            self.blend[kept],
+            self.strict,
+            self.counted,
+            self.counted_strict,
+        )
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Hit rate and mean reciprocal rank at 20, over all sampled events and over the strict ones."""
+
+    hr: float
+    mrr: float
+    hr_strict: float
+    mrr_strict: float
+
+
+def reciprocal_ranks(lists: RankingSet, scores: Scores) -> npt.NDArray[np.float64]:
+    """float64[lists]: 1 / place of the hit when ordered by `scores`, 0 beyond place 20.
+
+    A tie counts against the hit, so that a model that scores everything alike gains nothing.
+    """
+    above = np.add.reduceat(
+        (scores >= np.repeat(scores[lists.hits], np.diff(lists.starts))).astype(np.int64), lists.starts[:-1]
+    )
+    return np.where(above <= LIST_LENGTH, 1.0 / above, 0.0)
+
+
+def quality(lists: RankingSet, scores: Scores) -> Quality:
+    """What the lists are worth when ordered by `scores`; events whose item was no candidate count 0."""
+    if lists.lists == 0:
+        return Quality(0.0, 0.0, 0.0, 0.0)
+    found = reciprocal_ranks(lists, scores)
+    strict = found[lists.strict]
+    every, later = max(lists.counted, 1), max(lists.counted_strict, 1)
+    return Quality(
+        float((found > 0).sum() / every),
+        float(found.sum() / every),
+        float((strict > 0).sum() / later),
+        float(strict.sum() / later),
+    )
+
+
+def beats(lists: RankingSet, scores: Scores, rival: Scores, errors: float = 2.0) -> bool:
+    """Whether `scores` give a better MRR than `rival`, by more than `errors` standard errors."""
+    if lists.lists < 2:
+        return False
+    gain = reciprocal_ranks(lists, scores) - reciprocal_ranks(lists, rival)
+    return bool(gain.mean() > errors * gain.std(ddof=1) / np.sqrt(len(gain)))

@@ -1,0 +1,152 @@
+"""A model bundle, loaded and checked: item factors with their neighbours, and the ranker."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from operators.bundle_manifest import (
+    FACTORS,
+    GOLDEN,
+    RANKER,
+    BundleRefused,
+    Manifest,
+    read_manifest,
+)
+from operators.features import FEATURES
+from operators.onnx_scorer import OnnxScorer, UnusableGraph
+
+__all__ = ["GOLDEN_TOLERANCE", "Bundle", "BundleRefused", "load_bundle"]
+
+GOLDEN_TOLERANCE = 1e-4
+"""How far a golden score may be off, absolutely and relatively: float32 kernels differ between processors."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """What `headrace train` made of past events. Made by `load_bundle`; nothing in it may be changed.
+
+    `factors` float32[n, F] are L2-normalised rows, one per entry of `item_ids` (all zero for an item with
+    too few events). `neighbours` int32[n, k] are the most similar items, best first, as rows of the same
+    arrays (-1 where there are no more), and `neighbour_scores` float32[n, k] their cosines.
+    """
+
+    manifest: Manifest
+    item_ids: list[str]
+    factors: npt.NDArray[np.float32]
+    neighbours: npt.NDArray[np.int32]
+    neighbour_scores: npt.NDArray[np.float32]
+    scorer: OnnxScorer | None
+
+    @property
+    def name(self) -> str:
+        """Name and version, as every list that was ranked with this bundle says."""
+        return f"{self.manifest.name}/{self.manifest.version}"
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The columns that `score` takes, in their order."""
+        return self.manifest.features
+
+    @property
+    def has_ranker(self) -> bool:
+        """Whether `score` may be called: where no model beat the blend, a bundle carries factors only."""
+        return self.scorer is not None
+
+    def score(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """float32[n] ranking scores, higher is better, of float32[n, len(features)] feature rows.
+
+        Raises `ValueError` where the bundle carries no ranker.
+        """
+        if self.scorer is None:
+            raise ValueError(f"bundle {self.name} carries no ranker: ask has_ranker first")
+        return self.scorer.score(rows)
+
+
+def load_bundle(folder: Path | str, features: Sequence[str] = FEATURES) -> Bundle:
+    """Load the bundle in `folder` and check it: checksums, the list of features, shapes and golden scores.
+
+    `features` are what the caller will compute, in order. Raises `BundleRefused` when anything does not
+    fit; the bundle that serves now should then serve on.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    for name in (FACTORS,) if manifest.ranker == "blend" else (FACTORS, RANKER, GOLDEN):
+        if name not in manifest.files:
+            raise BundleRefused(f"{folder}: the manifest names no {name}; train the bundle again")
+    item_ids, factors, neighbours, scores = _factors(folder / FACTORS)
+    scorer = None if manifest.ranker == "blend" else _scorer(folder, manifest, tuple(features))
+    return Bundle(manifest, item_ids, factors, neighbours, scores, scorer)
+
+
+def _scorer(folder: Path, manifest: Manifest, features: tuple[str, ...]) -> OnnxScorer:
+    if manifest.features != features:
+        raise BundleRefused(f"{folder}: {_difference(manifest.features, features)}; train the bundle again")
+    try:
+        scorer = OnnxScorer((folder / RANKER).read_bytes(), len(features))
+    except UnusableGraph as error:
+        raise BundleRefused(f"{folder}/{RANKER}: {error}; train the bundle again") from error
+    golden = _arrays(folder / GOLDEN, "inputs", "outputs")
+    inputs, expected = golden["inputs"], golden["outputs"]
+    if inputs.dtype != np.float32 or inputs.shape != (len(expected), len(features)) or len(expected) == 0:
+        raise BundleRefused(f"{folder}/{GOLDEN}: inputs of shape {inputs.shape}; train the bundle again")
+    found = scorer.score(inputs)
+    wrong = ~np.isclose(found, expected, rtol=GOLDEN_TOLERANCE, atol=GOLDEN_TOLERANCE)
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise BundleRefused(
+            f"{folder}/{RANKER}: golden row {row} scores {found[row]:.6g} here, "
+            f"{expected[row]:.6g} where it was trained; train the bundle again here"
+        )
+    return scorer
+
+
+def _difference(trained: tuple[str, ...], computed: tuple[str, ...]) -> str:
+    if sorted(trained) == sorted(computed):
+        place = next(i for i, (a, b) in enumerate(zip(trained, computed, strict=True)) if a != b)
+        return (
+            f"feature {place} is {trained[place]!r} in the bundle and {computed[place]!r} here: "
+            "the same features in another order"
+        )
+    missing = [name for name in trained if name not in computed]
+    extra = [name for name in computed if name not in trained]
+    return f"the bundle wants features this release lacks: {missing}; it does not know: {extra}"
+
+
+def _factors(
+    path: Path,
+) -> tuple[list[str], npt.NDArray[np.float32], npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+    held = _arrays(path, "item_ids", "factors", "neighbours", "neighbour_scores")
+    ids, factors = held["item_ids"], held["factors"]
+    neighbours, scores = held["neighbours"], held["neighbour_scores"]
+    n = len(ids)
+    fits = (
+        ids.dtype.kind == "U"
+        and factors.dtype == scores.dtype == np.float32
+        and neighbours.dtype == np.int32
+        and factors.ndim == 2
+        and neighbours.ndim == 2
+        and len(factors) == len(neighbours) == n
+        and neighbours.shape == scores.shape
+        and bool(((neighbours >= -1) & (neighbours < n)).all())
+        and bool(np.isfinite(factors).all() and np.isfinite(scores).all())
+    )
+    if not fits:
+        raise BundleRefused(f"{path}: arrays of {n} items do not fit together; train the bundle again")
+    for array in (factors, neighbours, scores):
+        array.flags.writeable = False
+    return ids.tolist(), factors, neighbours, scores
+
+
+def _arrays(path: Path, *names: str) -> dict[str, npt.NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            return {name: held[name] for name in names}
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise BundleRefused(f"{path}: {error}; train the bundle again") from error

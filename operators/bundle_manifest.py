@@ -1,0 +1,120 @@
+"""The manifest of a model bundle: what the model is, what it was made from, each file's checksum."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from schemas.errors import HeadraceError
+
+BUNDLE_FORMAT = 1
+MANIFEST = "manifest.json"
+RANKER = "ranker.onnx"
+FACTORS = "factors.npz"
+GOLDEN = "golden.npz"
+
+RankerKind = Literal["trees", "network", "blend"]
+"""What scores the candidates: gradient-boosted trees, a small neural network, or no model at all."""
+
+
+class BundleRefused(HeadraceError):
+    """A model bundle that must not serve; the message names what is wrong and the way out."""
+
+
+class DataSpan(msgspec.Struct, frozen=True, kw_only=True):
+    """The events a bundle was made from. Times are event times in ms.
+
+    Factors come from events before `factors_until`, the ranker from those between that and
+    `ranker_until`, the metrics from those between that and `last`.
+    """
+
+    events: int
+    users: int
+    items: int
+    first: int
+    factors_until: int
+    ranker_until: int
+    last: int
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`manifest.json` of a bundle. `files` maps each file's name to its SHA-256 in hexadecimal.
+
+    `features` are the columns that the ranker takes, in their order; `metrics` holds, for each ranker
+    that was tried, its measured quality and cost.
+    """
+
+    format: int = BUNDLE_FORMAT
+    name: str
+    version: str
+    created: str
+    ranker: RankerKind
+    data: DataSpan
+    features: tuple[str, ...]
+    metrics: dict[str, dict[str, float]] = {}
+    settings: dict[str, float | int | str] = {}
+    files: dict[str, str]
+    libraries: dict[str, str] = {}
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write `manifest.json`, indented for people."""
+    (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of the bundle in `folder`, once every file it names was found unaltered.
+
+    Raises `BundleRefused` when the folder holds no readable manifest of this format, or when a file is
+    missing, altered, or not the manifest's to name.
+    """
+    try:
+        written = (folder / MANIFEST).read_bytes()
+    except OSError as missing:
+        raise BundleRefused(
+            f"{folder}: no {MANIFEST} can be read there ({missing.strerror}); "
+            "give the folder that `headrace train` wrote"
+        ) from missing
+    try:
+        version = msgspec.json.decode(written, type=_OnlyFormat).format
+        if version != BUNDLE_FORMAT:
+            raise BundleRefused(
+                f"{folder}: bundle format {version}; this release reads {BUNDLE_FORMAT}: train it again"
+            )
+        manifest = msgspec.json.decode(written, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BundleRefused(
+            f"{folder}/{MANIFEST}: {error}; copy the bundle again or train it again"
+        ) from error
+    for name, expected in manifest.files.items():
+        _check_file(folder, name, expected)
+    return manifest
+
+
+class _OnlyFormat(msgspec.Struct):
+    format: int
+
+
+def _check_file(folder: Path, name: str, expected: str) -> None:
+    if Path(name).name != name or name in ("", ".", ".."):
+        raise BundleRefused(f"{folder}/{MANIFEST}: {name!r} is not a file name inside the bundle")
+    try:
+        found = sha256_of(folder / name)
+    except OSError as missing:
+        raise BundleRefused(
+            f"{folder}/{name}: cannot be read ({missing.strerror}); copy the whole bundle again"
+        ) from missing
+    if found != expected:
+        raise BundleRefused(
+            f"{folder}/{name}: SHA-256 is {found[:12]}…, the manifest says {expected[:12]}…: "
+            "the file was altered; copy the bundle again or train it again"
+        )
