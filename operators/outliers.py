@@ -1,0 +1,103 @@
+"""Limits beyond which a price or quantity is taken for a mistake, per item category.
+
+They are computed beforehand from recorded events, and loaded as configuration: what one user's event is worth
+must not depend on which other users' events came before it (docs/decisions/0002-outlier-limits.md).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from statistics import median
+
+import msgspec
+
+from operators.ingest_settings import IngestSettings
+from schemas.records import Event
+
+ANY_CATEGORY = "*"
+"""Its limits hold where a category has none of its own."""
+
+Limits = Mapping[str, tuple[float, float]]
+"""By category the least and the greatest number that is believed."""
+
+_SIGMA_PER_MAD = 1.4826
+
+
+class OutlierLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Believed prices and quantities by item category."""
+
+    price: dict[str, tuple[float, float]] = {}
+    quantity: dict[str, tuple[float, float]] = {}
+
+    def write(self, path: Path) -> None:
+        """Writes the limits as JSON."""
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
+
+    @classmethod
+    def read(cls, path: Path) -> OutlierLimits:
+        """The limits that `write` wrote. Raises ValueError, naming the file, when it holds something else."""
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=cls)
+        except msgspec.MsgspecError as error:
+            raise ValueError(f"outlier limits in {path}: {error}") from error
+
+
+NO_LIMITS = OutlierLimits()
+
+
+def outlier_limits(
+    samples: Iterable[tuple[str, float]],
+    *,
+    threshold: float = 8.0,
+    least: int = 30,
+    least_spread: float = 0.25,
+) -> dict[str, tuple[float, float]]:
+    """By category the range outside which a positive number is an outlier; `ANY_CATEGORY` over all samples.
+
+    A number is an outlier when the robust z of its logarithm, (ln x - median) / (1.4826 MAD), exceeds
+    `threshold` in size (Iglewicz and Hoaglin, 1993; the logarithm, since prices and quantities spread by factors).
+    1.4826 MAD is taken to be at least `least_spread`, so that a category that is nearly always sold one
+    by one does not refuse a dozen. Categories with fewer than `least` samples get no limits.
+
+    >>> outlier_limits([("mugs", 10.0)] * 40, threshold=8)["mugs"]
+    (1.3533528323661272, 73.89056098930652)
+    """
+    logs: dict[str, list[float]] = {ANY_CATEGORY: []}
+    for category, number in samples:
+        if number > 0 and math.isfinite(number):
+            logs.setdefault(category, []).append(math.log(number))
+            logs[ANY_CATEGORY].append(math.log(number))
+    limits = {}
+    for category, values in logs.items():
+        if len(values) < least:
+            continue
+        middle = median(values)
+        spread = max(_SIGMA_PER_MAD * median(abs(value - middle) for value in values), least_spread)
+        limits[category] = (math.exp(middle - threshold * spread), math.exp(middle + threshold * spread))
+    return limits
+
+
+def limits_of(
+    events: Iterable[Event],
+    category_of: Callable[[str], str],
+    settings: IngestSettings,
+    *,
+    threshold: float = 8.0,
+) -> OutlierLimits:
+    """The limits that a history of events implies for the prices and quantities to come."""
+    prices: list[tuple[str, float]] = []
+    quantities: list[tuple[str, float]] = []
+    for event in events:
+        if event.type not in settings.price_types or event.item_id is None:
+            continue
+        category = category_of(event.item_id)
+        if event.value is not None:
+            prices.append((category, event.value))
+        if event.quantity is not None:
+            quantities.append((category, event.quantity))
+    return OutlierLimits(
+        price=outlier_limits(prices, threshold=threshold),
+        quantity=outlier_limits(quantities, threshold=threshold),
+    )
