@@ -141,7 +141,7 @@ class CsvTable:
                     yield (
                         row,
                         cells,
-                        f"{len(cells)} cells under {len(self.names)} names; quote what holds {self.delimiter!r}",
+                        f"{len(cells)} cells under {len(self.names)} names; quote {self.delimiter!r}",
                     )
                 elif not all(map(_is_unicode, cells)):
                     yield row, cells, "not UTF-8; save the file as UTF-8"
