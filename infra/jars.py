@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import sys
 import tempfile
 import tomllib
@@ -103,13 +102,12 @@ def pin(pins: Path = PINS) -> None:
                     chosen.setdefault(f"{a.groupId}:{a.artifactId}", a.version)
             found = sorted(f"{project}:{version}" for project, version in chosen.items())
             sums = pool.map(lambda coordinate: sha256_of(from_maven(coordinate, Path(scratch))), found)
-            lines.append(
-                f"[{name}]\ncoordinates = [\n" + "".join(f'    "{root}",\n' for root in roots) + "]\n"
-            )
-            lines.append(
-                f"[{name}.sha256]\n" + "".join(f'"{c}" = "{s}"\n' for c, s in zip(found, sums, strict=True))
-            )
-    pins.write_text("\n".join(lines))
+            lines.append(f"[{name}]\ncoordinates = [")
+            lines += [f'    "{root}",' for root in roots]
+            lines.append(f"]\n\n[{name}.sha256]")
+            lines += [f'"{coordinate}" = "{sum_}"' for coordinate, sum_ in zip(found, sums, strict=True)]
+            lines.append("")
+    pins.write_text("\n".join(lines).rstrip() + "\n")
 
 
 def sha256_of(path: Path) -> str:
@@ -143,7 +141,7 @@ def _fetch_one(jar: Jar, kept: Path, scratch: Path, fetch: Fetch) -> None:
         else:
             break
     _verify(jar, fetched, kept / jar.filename)
-    os.replace(fetched, kept / jar.filename)
+    fetched.replace(kept / jar.filename)
 
 
 def _verify(jar: Jar, path: Path, place: Path) -> None:

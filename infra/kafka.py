@@ -114,7 +114,7 @@ class KafkaBroker:
     def create_topics(
         self, topics: Mapping[str, Mapping[str, str]], *, partitions: int | Mapping[str, int] = 1
     ) -> None:
-        """Create those topics, by name and configuration, that are not there yet; return when clients see them."""
+        """Create those topics, by name and configuration, that are not there yet; see `create_topics`."""
         create_topics(self.brokers, topics, partitions=partitions)
 
     def stop(self) -> None:
@@ -187,6 +187,8 @@ def create_topics(
     brokers: str, topics: Mapping[str, Mapping[str, str]], *, partitions: int | Mapping[str, int] = 1
 ) -> None:
     """Create those topics on any broker, by name and configuration, that are not there yet.
+
+    Returns when clients can see them.
 
     `partitions` is one count for all, or counts by name (1 where a name is missing).
     """

@@ -1,4 +1,4 @@
-"""Ports of local services: a free one where none was asked for, a clear message where the asked one is taken."""
+"""Ports of local services: a free one where none was asked for, a clear message where one is taken."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def claim(service: str, asked: int | None, *, usual: int | None = None, option: 
 def _holder(port: int) -> str:
     try:
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            if connection.status == psutil.CONN_LISTEN and connection.laddr[1:] == (port,) and connection.pid:
                 return f" by {psutil.Process(connection.pid).name()} (process {connection.pid})"
     except psutil.Error:
         pass

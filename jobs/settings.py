@@ -1,0 +1,199 @@
+"""All settings, with defaults that work on a laptop.
+
+One TOML file, then `HEADRACE_SECTION__KEY` variables, then a command's options. To add a section, write a
+frozen dataclass with defaults beside the logic that it configures, and one line in `Settings`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, with_config
+from pydantic_core import PydanticCustomError
+
+from infra.home import home
+from jobs.settings_refusal import refusal
+from jobs.settings_sources import Layers, SettingsError, add_file, add_options, add_variables, settings_file
+from operators.affinity import AffinitySettings
+from operators.drift import DriftSettings
+from operators.refresh import RefreshSettings
+from operators.statistics import StatisticsSettings
+
+__all__ = ["FlinkSection", "KafkaSection", "PageSection", "RedisSection", "Settings", "SettingsError", "load"]
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+AtLeastOne = Annotated[int, Field(ge=1)]
+T = TypeVar("T")
+
+STRICT = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+def strict(section: type[T]) -> type[T]:
+    """Have pydantic refuse unknown keys of a dataclass, and of the dataclasses inside it."""
+    for inner in get_type_hints(section).values():
+        if is_dataclass(inner) and isinstance(inner, type):
+            strict(inner)
+    return with_config(ConfigDict(extra="forbid"))(section)
+
+
+for _section in (AffinitySettings, DriftSettings, RefreshSettings, StatisticsSettings):
+    strict(_section)
+
+
+class KafkaSection(BaseModel):
+    """Kafka: where it is, and the names of its topics."""
+
+    model_config = STRICT
+
+    brokers: str = "127.0.0.1:9092"
+    """Bootstrap servers: `host:port`, several joined by commas."""
+    port: Port | None = None
+    """Port of the broker that `up` starts; none: 9092 if that is free, else a free one."""
+    partitions: AtLeastOne = 2
+    """Partitions of the topics that `up` creates."""
+    retention_mib: AtLeastOne = 1024
+    """What a partition of a local topic keeps at most."""
+    future_hours: AtLeastOne = 24
+    """Records further ahead of the broker's clock are refused by the local events topic."""
+    events: str = "headrace.events"
+    catalog: str = "headrace.catalog"
+    control: str = "headrace.control"
+    control_status: str = "headrace.control-status"
+    recommendations: str = "headrace.recommendations"
+    segment_changes: str = "headrace.segment-changes"
+    drift: str = "headrace.drift"
+    dead_letters: str = "headrace.dead-letters"
+
+
+class RedisSection(BaseModel):
+    """Redis: where lists, segments and profiles are published."""
+
+    model_config = STRICT
+
+    url: str = "redis://127.0.0.1:6379/0"
+    """Without a password: that is a setting of its own, so that it is never printed."""
+    password: SecretStr | None = None
+    port: Port | None = None
+    """Port of the server that `up` starts; none: 6379 if that is free, else a free one."""
+    prefix: str = "hr"
+    """First part of every key."""
+
+    @field_validator("url")
+    @classmethod
+    def _without_password(cls, url: str) -> str:
+        if "@" in url:
+            raise PydanticCustomError("password_in_url", "leave the password out and set redis.password")
+        return url
+
+
+class FlinkSection(BaseModel):
+    """Flink: how the job runs."""
+
+    model_config = STRICT
+
+    parallelism: AtLeastOne = 1
+    """On the embedded minicluster 1 is fastest: its slots share one Python interpreter lock."""
+    checkpoint_seconds: Annotated[float, Field(gt=0)] = 10.0
+    checkpoint_dir: Path | None = None
+    """None: `data/checkpoints` under HEADRACE_HOME."""
+    web_port: Port | None = None
+    """Port of Flink's web UI; none: 8081 if that is free, else a free one."""
+
+
+class PrivacySection(BaseModel):
+    """How user ids are hidden."""
+
+    model_config = STRICT
+
+    secret: SecretStr | None = None
+    """Keys the pseudonyms in Redis; none: one made at the first start and kept in HEADRACE_HOME/secret."""
+
+
+class PageSection(BaseModel):
+    """The demo page."""
+
+    model_config = STRICT
+
+    host: str = "127.0.0.1"
+    port: Port | None = None
+    """None: 8080 if that is free, else a free one."""
+
+
+class Settings(BaseModel):
+    """Everything that can be set.
+
+    >>> Settings().kafka.events
+    'headrace.events'
+    """
+
+    model_config = STRICT
+
+    kafka: KafkaSection = KafkaSection()
+    redis: RedisSection = RedisSection()
+    flink: FlinkSection = FlinkSection()
+    privacy: PrivacySection = PrivacySection()
+    page: PageSection = PageSection()
+    refresh: RefreshSettings = RefreshSettings()
+    affinity: AffinitySettings = AffinitySettings()
+    drift: DriftSettings = DriftSettings()
+    statistics: StatisticsSettings = StatisticsSettings()
+
+    def secret(self) -> bytes:
+        """The secret of the pseudonyms: the set one, else the one kept in HEADRACE_HOME, made when missing."""
+        if self.privacy.secret is not None:
+            return self.privacy.secret.get_secret_value().encode()
+        return _kept_secret(home() / "secret")
+
+    def redis_url(self) -> str:
+        """The URL for a client, with the password where one is set: not to be printed."""
+        if self.redis.password is None:
+            return self.redis.url
+        from urllib.parse import quote
+
+        scheme, _, place = self.redis.url.partition("://")
+        return f"{scheme}://:{quote(self.redis.password.get_secret_value(), safe='')}@{place}"
+
+
+def load(
+    config: Path | None = None,
+    options: Mapping[str, Any] | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Settings:
+    """The settings of a command: file, then variables, then its options by dotted name, `{"redis.url": …}`.
+
+    Raises `SettingsError` naming the file or variable, the key, and the known keys.
+    """
+    environment = os.environ if variables is None else variables
+    layers = Layers()
+    file = settings_file(config, environment)
+    if file is not None:
+        add_file(layers, file)
+    add_variables(layers, environment)
+    add_options(layers, options or {})
+    try:
+        return Settings.model_validate(layers.values)
+    except ValidationError as error:
+        raise refusal(error, Settings, layers) from None  # pydantic's own text would show a secret
+
+
+def _kept_secret(path: Path) -> bytes:
+    """The secret in that file, made and written with mode 0600 when it is missing."""
+    if not path.exists():
+        descriptor, draft = tempfile.mkstemp(dir=path.parent)  # for the owner alone
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(32))
+        # A link, unlike a rename, never replaces the secret that another process made meanwhile.
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        Path(draft).unlink()
+    kept = path.read_bytes().strip()
+    if not kept:
+        raise SettingsError(f"{path} is empty: put the secret back, or delete the file for a new one")
+    return kept
