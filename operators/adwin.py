@@ -42,19 +42,21 @@ class Adwin:
     empty window with the update after a detection; to have the same, make a new `Adwin` there.
 
     >>> window = Adwin(AdwinSettings(clock=8))
-    >>> [k for k in range(200) if window.update(float(k >= 100))]
-    [119, 127, 143, 167]
-    >>> round(window.mean, 2)
-    0.76
+    >>> next(k for k in range(200) if window.update(float(k >= 100)))
+    119
+    >>> window.means
+    (0.0, 1.0)
     """
 
-    __slots__ = ("_rows", "_settings", "_tick", "total", "variance", "width")
+    __slots__ = ("_rows", "_settings", "_tick", "means", "total", "variance", "width")
 
     def __init__(self, settings: AdwinSettings) -> None:
         self._settings = settings
         self.width = 0
         self.total = 0.0
         self.variance = 0.0
+        self.means = (0.0, 0.0)
+        """Of the last detection: the means before and after the likeliest place of the change."""
         self._tick = 0
         # Row r holds buckets of 2^r values, oldest first: their totals, and their sums of squared deviations.
         self._rows: list[tuple[list[float], list[float]]] = [([], [])]
@@ -71,11 +73,13 @@ class Adwin:
         self._tick = (self._tick + 1) % settings.clock
         if self._tick or self.width <= settings.grace_period:
             return False
-        changed = False
+        if not self._is_cut():
+            return False
+        self.means = self._means_around_the_change()
+        self._drop_oldest()
         while self._is_cut():
-            changed = True
             self._drop_oldest()
-        return changed
+        return True
 
     def _insert(self, value: float) -> None:
         before = self.width
@@ -135,6 +139,23 @@ class Adwin:
                 if abs(apart) > sqrt(spread * m) + slack * m:
                     return True
         return False
+
+    def _means_around_the_change(self) -> tuple[float, float]:
+        """Where the two sides explain most of the variance: there a step in the mean is likeliest."""
+        older, older_total, most = 0, 0.0, -1.0
+        means = (self.mean, self.mean)
+        for row in range(len(self._rows) - 1, -1, -1):
+            for total in self._rows[row][0]:
+                older += 1 << row
+                older_total += total
+                newer = self.width - older
+                if not newer:
+                    return means
+                before, after = older_total / older, (self.total - older_total) / newer
+                explained = older * newer * (before - after) ** 2
+                if explained > most:
+                    most, means = explained, (before, after)
+        return means
 
     def _drop_oldest(self) -> None:
         totals, variances = self._rows[-1]

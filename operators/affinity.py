@@ -25,11 +25,23 @@ from operators.price_scale import learn_price, log_price, price_position
 from operators.sketch import SKETCH_DIM, Sketch, levels, sketch
 from schemas.state import Affinity
 
-__all__ = ["INTERCEPT", "WEIGHTS", "AffinityModel", "AffinitySettings", "misfit", "weights_of"]
+__all__ = [
+    "INTERCEPT",
+    "WEIGHTS",
+    "AffinityModel",
+    "AffinitySettings",
+    "UnreadableWeights",
+    "misfit",
+    "weights_of",
+]
 
 _STORED = Struct(f"<{WEIGHTS}f")
 _NONE = _STORED.pack(*[0.0] * WEIGHTS)
 _NEAR = sqrt(3.0)
+
+
+class UnreadableWeights(ValueError):  # noqa: N818
+    """Stored weights of another layout than this release's."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +55,7 @@ class AffinitySettings:
     labelled events. `counter_discount` is what the user step multiplies the decayed counters by.
     """
 
-    learning_rate: float = 0.25
+    learning_rate: float = 0.5
     intercept_rate: float = 0.1
     l2: float = 0.001
     engaging: Mapping[str, float] = field(
@@ -146,7 +158,7 @@ class AffinityModel:
             rate *= boost
             intercept_rate *= boost
             affinity.boost -= 1
-        weights = list(_STORED.unpack(affinity.weights or _NONE))
+        weights = list(_unpacked(affinity))
         example = sketch(category)
         error = misfit(weights, example)
         x = log_price(price)
@@ -180,7 +192,7 @@ class AffinityModel:
         x = log_price(price)
         if x is not None:
             example = priced(example, price_position(affinity.price, x))
-        return sigmoid(raw_score(_STORED.unpack(affinity.weights), example))
+        return sigmoid(raw_score(_unpacked(affinity), example))
 
     def probabilities(self, affinity: Affinity, categories: Iterable[str]) -> list[tuple[str, float]]:
         """`probability` of each category, most likely first, ties by name.
@@ -188,7 +200,7 @@ class AffinityModel:
         >>> AffinityModel(AffinitySettings()).probabilities(Affinity(), ["b", "a"])
         [('a', 0.5), ('b', 0.5)]
         """
-        weights = _STORED.unpack(affinity.weights or _NONE)
+        weights = _unpacked(affinity)
         likely = [(category, sigmoid(raw_score(weights, sketch(category)))) for category in categories]
         likely.sort(key=lambda pair: (-pair[1], pair[0]))
         return likely
@@ -203,7 +215,7 @@ class AffinityModel:
         """
         settings = self._settings
         factor = settings.discount
-        affinity.weights = _STORED.pack(*[factor * w for w in _STORED.unpack(affinity.weights or _NONE)])
+        affinity.weights = _STORED.pack(*[factor * w for w in _unpacked(affinity)])
         affinity.boost = settings.boost_events
         affinity.drifts += 1
         affinity.drifted_at = at
@@ -216,6 +228,16 @@ def weights_of(affinity: Affinity) -> NDArray[np.float32]:
     (35,)
     """
     return np.frombuffer(affinity.weights or _NONE, dtype="<f4")
+
+
+def _unpacked(affinity: Affinity) -> tuple[float, ...]:
+    stored = affinity.weights or _NONE
+    if len(stored) != _STORED.size:
+        raise UnreadableWeights(
+            f"a user's stored affinity weights have {len(stored)} bytes, not {_STORED.size}: a migration is"
+            " missing in schemas/state.py"
+        )
+    return _STORED.unpack(stored)
 
 
 def misfit(weights: list[float], category: Sketch) -> float:

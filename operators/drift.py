@@ -21,7 +21,7 @@ class DriftSettings:
     """
 
     feed_every: int = 8
-    delta: float = 0.2
+    delta: float = 0.3
     clock: int = 8
     min_window_length: int = 1
     grace_period: int = 16
@@ -31,7 +31,7 @@ class DriftSettings:
 
 @dataclass(frozen=True)
 class Detection:
-    """A drift: the mean prediction error, in [0, 1], of the dropped part of the window, and of the rest."""
+    """A drift: the mean prediction errors, in [0, 1], before and after its likeliest place."""
 
     error_before: float
     error_after: float
@@ -42,7 +42,7 @@ class DriftDetector:
 
     >>> detector = DriftDetector(DriftSettings())
     >>> stored, detection = None, None
-    >>> for errors in [[0.2] * 8] * 6 + [[0.7] * 8] * 3:
+    >>> for errors in [[0.2] * 8] * 6 + [[0.7] * 8] * 2:
     ...     stored, found = detector.feed(stored, errors)
     ...     detection = detection or found
     >>> detection.error_before < 0.3 < 0.6 < detection.error_after
@@ -93,12 +93,11 @@ class DriftDetector:
         window = self._window(stored)
         detection: Detection | None = None
         for error in errors:
-            width, total = window.width + 1, window.total + error
             if not window.update(error):
                 continue
-            before = (total - window.total) / (width - window.width)
-            if window.mean - before >= self._settings.least_rise:
-                detection = Detection(error_before=before, error_after=window.mean)
+            before, after = window.means
+            if after - before >= self._settings.least_rise:
+                detection = Detection(error_before=before, error_after=after)
                 window = Adwin(self._adwin)
         return (window.to_bytes() if window.width else None), detection
 
