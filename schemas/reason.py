@@ -28,6 +28,8 @@ class Reason(StrEnum):
     """A field that this type of event cannot do without is missing or empty."""
     IMPLAUSIBLE_TIME = "implausible_time"
     """`time` lies too far in the future, or before any event could have been."""
+    LATE = "late"
+    """Further behind the user's own latest event than is allowed."""
     OUT_OF_RANGE = "out_of_range"
     """A number outside what its event type allows, or not finite."""
     OUTLIER = "outlier"

@@ -101,12 +101,16 @@ class ScoredItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
-    """The log of one computed list. `uid` is the pseudonym, never the raw user id."""
+    """The log of one computed list. `uid` is the pseudonym, never the raw user id.
+
+    `at` is the time of the user's latest event, `written_at` the wall clock when Redis had acknowledged the list.
+    """
 
     rec_id: str
     uid: str
     seq: str
     at: int
+    written_at: int
     model: str
     slot: str = "home"
     experiment: dict[str, str] = {}

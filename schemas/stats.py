@@ -15,6 +15,9 @@ published last, newest first, of at most `RECENT_LENGTH`."""
 
 RECENT_LENGTH = 100
 
+WORKERS = "workers"
+"""Another name under `stats` that is no worker: a hash of the workers' names and when each wrote last (ms)."""
+
 STATS_FIELDS = ("at", "lists", "batches", "rank_us", "redis_us", "leading_ms", "trailing_ms")
 """Fields of the hash: `at` is the wall clock in ms; `lists` and `batches` count what was written; `rank_us`
 and `redis_us` are microseconds spent; `leading_ms` and `trailing_ms` are encoded `Histogram`s of the time

@@ -1,0 +1,96 @@
+"""The tables of the job: Kafka topics, or files where there is no Kafka."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+OUT_OF_ORDER_S = 5
+
+
+class Tables(Protocol):
+    """Where the job reads and writes: `events`, `configuration`, `recommendations`, `messages` and what ends in Redis."""
+
+    def all(self) -> Iterator[str]:
+        """The DDL of every table."""
+        ...
+
+
+@dataclass(frozen=True)
+class KafkaTables:
+    """Topics. `bounded` stops at what the topics hold when the job starts."""
+
+    brokers: str
+    group: str
+    events: str
+    catalog: str
+    control: str
+    recommendations: str
+    client: Mapping[str, str]
+    bounded: bool = False
+
+    def all(self) -> Iterator[str]:
+        """The DDL of every table."""
+        yield self._source("events", self.events, watermark=f"ts - interval '{OUT_OF_ORDER_S}' second")
+        yield self._source("configuration", f"{self.catalog};{self.control}", watermark="ts")
+        yield f"""create temporary table recommendations (uid string, log bytes) with (
+            {self._connection()}, 'topic' = '{self.recommendations}', 'sink.delivery-guarantee' = 'at-least-once',
+            'key.format' = 'raw', 'key.fields' = 'uid', 'value.format' = 'raw',
+            'value.fields-include' = 'EXCEPT_KEY')"""
+        yield f"""create temporary table messages (topic string metadata, payload bytes) with (
+            {self._connection()}, 'sink.delivery-guarantee' = 'at-least-once', 'format' = 'raw')"""
+        yield from redis_tables()
+
+    def _source(self, name: str, topic: str, watermark: str) -> str:
+        bounded = ", 'scan.bounded.mode' = 'latest-offset'" if self.bounded else ""
+        return f"""create temporary table {name} (
+            message bytes, topic string metadata virtual, part int metadata from 'partition' virtual,
+            place bigint metadata from 'offset' virtual, ts timestamp_ltz(3) metadata from 'timestamp' virtual,
+            watermark for ts as {watermark}) with (
+            {self._connection()}, 'topic' = '{topic}', 'properties.group.id' = '{self.group}',
+            'scan.startup.mode' = 'earliest-offset', 'format' = 'raw'{bounded})"""
+
+    def _connection(self) -> str:
+        options = {"connector": "kafka", "properties.bootstrap.servers": self.brokers}
+        options |= {f"properties.{key}": value for key, value in self.client.items()}
+        return ", ".join(f"'{key}' = '{_quoted(value)}'" for key, value in options.items())
+
+
+@dataclass(frozen=True)
+class FileTables:
+    """Spooled files: `events` is one CSV file of (message in base64, partition, offset, time in ms)."""
+
+    events: Path
+    out: Path
+
+    def all(self) -> Iterator[str]:
+        """The DDL of every table."""
+        yield f"""create temporary table events (
+            message bytes, part int, place bigint, ms bigint, ts as to_timestamp_ltz(ms, 3),
+            watermark for ts as ts - interval '{OUT_OF_ORDER_S}' second) with ({_folder(self.events)})"""
+        yield """create temporary table configuration (
+            message bytes, topic string, part int, place bigint, ts timestamp_ltz(3)) with (
+            'connector' = 'datagen', 'number-of-rows' = '0')"""
+        yield f"create temporary table recommendations (uid string, log bytes) with ({_folder(self.out / 'recommendations')})"
+        yield f"create temporary table messages (topic string, payload bytes) with ({_folder(self.out / 'messages')})"
+        yield from redis_tables()
+
+
+def redis_tables() -> Iterator[str]:
+    """What ends in Redis is written by the functions themselves; their row counts end here."""
+    for name, columns in (
+        ("co_visits", "a string, b string, written int, primary key (a, b) not enforced"),
+        ("popularity", "scope string, item string, written int, primary key (scope, item) not enforced"),
+        ("session_steps", "written int"),
+    ):
+        yield f"create temporary table {name} ({columns}) with ('connector' = 'blackhole')"
+
+
+def _folder(path: Path) -> str:
+    return f"'connector' = 'filesystem', 'path' = '{_quoted(path.as_uri())}', 'format' = 'csv'"
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")

@@ -1,0 +1,113 @@
+"""The `personalize` job on one page: what flows from where to where.
+
+    events ──► user step ─┬─ refresh ──► rank_users ──► recommendations
+    catalogue, control ─┘ ├─ steps ────► co-visitation, popularity, sessions ──► Redis
+                          └─ messages ─► dead letters, drift, control status
+    catalogue ───────────────────────────► items ──► Redis
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+
+from pyflink.common import Types
+from pyflink.table import DataTypes, StatementSet, StreamTableEnvironment
+from pyflink.table.udf import udf
+
+from jobs.tables import Tables
+from operators.flink import CONFIGURATION, STEP_ROW, KeyByUser, StepFunctionSettings, UserStepFunction
+from operators.forward_decay import ForwardDecay
+from operators.statistics import DAY, StatisticsSettings
+from udfs.functions import PublishCoVisits, PublishItems, PublishPopularity, PublishSteps, RankUsers
+from udfs.worker_settings import WorkerSettings
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that the job is made from."""
+
+    tables: Tables
+    step: StepFunctionSettings
+    statistics: StatisticsSettings
+    worker: WorkerSettings
+
+
+def build(tables: StreamTableEnvironment, plan: Plan) -> StatementSet:
+    """Lay out the job; nothing runs yet."""
+    for ddl in plan.tables.all():
+        tables.execute_sql(ddl)
+    register_functions(tables, plan)
+    follow_users(tables, plan)
+    statements = tables.create_statement_set()
+    for sql in (
+        "insert into recommendations select uid, log from"
+        " (select uid, rank_users(refresh) as log from steps_and_more where refresh is not null)"
+        " where log is not null",
+        "insert into messages select topic, payload from steps_and_more where topic is not null",
+        f"insert into co_visits select a, b, publish_co_visits(a, b, score) from ({co_visits(plan.statistics)})",
+        "insert into popularity select scope, item, publish_popularity(scope, item, score)"
+        f" from ({popularity(plan.statistics)})",
+        "insert into session_steps select publish_steps(session, item, ts) from steps",
+        "insert into messages select letter_topic, letter from (select"
+        f" '{plan.step.dead_letters_topic}' as letter_topic, publish_items(message, part, place, ts) as letter"
+        f" from configuration where topic = '{plan.step.catalog_topic}') where letter is not null",
+    ):
+        statements.add_insert_sql(sql)
+    return statements
+
+
+def follow_users(tables: StreamTableEnvironment, plan: Plan) -> None:
+    """The user step, as the view `steps_and_more`, and of it the view `steps`."""
+    events = tables.to_data_stream(tables.sql_query("select message, part, place, ts from events"))
+    configuration = tables.to_data_stream(tables.sql_query("select message, topic from configuration"))
+    step = (
+        events.key_by(KeyByUser(plan.step.preload), key_type=Types.STRING())
+        .connect(configuration.broadcast(CONFIGURATION))
+        .process(UserStepFunction(plan.step), output_type=STEP_ROW)
+        .uid("user-step")
+        .name("user step")
+        # Chained, the step would stand still while the rank worker ends its bundle.
+        .disable_chaining()
+    )
+    tables.create_temporary_view("steps_and_more", tables.from_data_stream(step))
+    tables.execute_sql(
+        "create temporary view steps as select item, prev, scopes, weight, `session`, ts"
+        " from steps_and_more where item is not null"
+    )
+
+
+def register_functions(tables: StreamTableEnvironment, plan: Plan) -> None:
+    """The vectorised functions, by the names that the SQL uses."""
+    worker = plan.worker
+    for name, function, result in (
+        ("rank_users", RankUsers(worker), DataTypes.BYTES()),
+        ("publish_co_visits", PublishCoVisits(worker), DataTypes.INT()),
+        ("publish_popularity", PublishPopularity(worker), DataTypes.INT()),
+        ("publish_steps", PublishSteps(worker), DataTypes.INT()),
+        ("publish_items", PublishItems(worker, plan.step.catalog_topic), DataTypes.BYTES()),
+    ):
+        tables.create_temporary_system_function(
+            name, udf(function, result_type=result, func_type="pandas", deterministic=False)
+        )
+
+
+def co_visits(settings: StatisticsSettings) -> str:
+    """The co-visitation query for these settings."""
+    decay = ForwardDecay(settings.covisit_half_life * DAY)
+    return _sql("co_visits.sql").format(
+        rate=f"{decay.rate:.17e}",
+        epoch_ms=int(decay.span),
+        position_decay=f"{settings.position_decay:e}",
+        reverse_weight=f"{settings.reverse:e}",
+    )
+
+
+def popularity(settings: StatisticsSettings) -> str:
+    """The popularity query for these settings."""
+    decay = ForwardDecay(settings.popularity_half_life * DAY)
+    return _sql("popularity.sql").format(rate=f"{decay.rate:.17e}", epoch_ms=int(decay.span))
+
+
+def _sql(name: str) -> str:
+    return files("operators").joinpath(name).read_text(encoding="utf-8")

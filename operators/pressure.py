@@ -1,0 +1,80 @@
+"""How the rank stage is doing, as the user step sees it: what sizes the refresh budget."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from schemas.redis_keys import RedisKeys
+from schemas.stats import WORKERS, Histogram, merged
+
+logger = logging.getLogger(__name__)
+
+EVERY_MS = 1_000
+_TIMEOUT_S = 0.2
+
+
+@dataclass(frozen=True)
+class PressureGauge:
+    """Where the figures of the rank workers are."""
+
+    redis_url: str
+    prefix: str = "hr"
+
+    def __repr__(self) -> str:
+        return f"PressureGauge(prefix={self.prefix!r}, address hidden)"
+
+
+class Pressure:
+    """Reads the rank workers' figures once a second, and never holds the stream up for them."""
+
+    def __init__(self, gauge: PressureGauge) -> None:
+        self._redis = Redis.from_url(
+            gauge.redis_url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S
+        )
+        self._names = RedisKeys(gauge.prefix)
+        self._due = 0
+        self._before: dict[str, dict[str, Any]] = {}
+
+    def is_due(self, now: int) -> bool:
+        """Whether it is time to read again."""
+        return now >= self._due
+
+    def read(self, now: int) -> tuple[float, float]:
+        """µs of ranking and writing per list, and median delay of leading-edge lists (ms), since the last reading.
+
+        Zeros where there is nothing to read: the budget then stays as it is.
+        """
+        self._due = now + EVERY_MS
+        try:
+            workers = self._read_workers(now)
+        except RedisError:
+            return 0.0, 0.0
+        lists = spent = 0
+        late = []
+        for name, figures in workers.items():
+            before = self._before.get(name, figures)
+            lists += figures["lists"] - before["lists"]
+            spent += figures["us"] - before["us"]
+            late.append(figures["leading"].since(before["leading"]))
+        self._before = workers
+        delays = merged(late)
+        return (spent / lists if lists > 0 else 0.0), (delays.quantile(0.5) if delays.total else 0.0)
+
+    def _read_workers(self, now: int) -> dict[str, dict[str, Any]]:
+        known: dict[bytes, bytes] = self._redis.hgetall(self._names.stats(WORKERS))  # type: ignore[assignment]
+        alive = [name.decode() for name, at in known.items() if now - int(at) < 10 * EVERY_MS]
+        found = {}
+        for name in alive:
+            raw: dict[bytes, bytes] = self._redis.hgetall(self._names.stats(name))  # type: ignore[assignment]
+            if raw:
+                found[name] = {
+                    "lists": int(raw[b"lists"]),
+                    "us": int(raw[b"rank_us"]) + int(raw[b"redis_us"]),
+                    "leading": Histogram.decode(raw[b"leading_ms"].decode()),
+                }
+        return found

@@ -1,0 +1,39 @@
+"""What is known of a user, as the profile key shows it."""
+
+from __future__ import annotations
+
+from operators.affinity import AffinityModel
+from schemas.redis_keys import seq
+from schemas.redis_values import DriftValue, ProfileValue, SessionValue
+from schemas.state import UserState
+
+SHOWN_AFFINITIES = 8
+
+
+def profile_of(user: UserState, model: AffinityModel, learning: dict[str, str]) -> ProfileValue:
+    """The published profile of a user record; `learning` names the classes that learn and detect.
+
+    >>> from operators.affinity import AffinitySettings
+    >>> profile_of(UserState("u", born=5, n=2), AffinityModel(AffinitySettings()), {}).seq
+    '0000000000005.0000000002'
+    """
+    affinity = user.affinity
+    session = user.session
+    return ProfileValue(
+        seq=seq(user.born, user.n),
+        at=user.last,
+        born=user.born,
+        events=user.n,
+        country=user.country,
+        device=user.device,
+        session=SessionValue(
+            number=session.number, start=session.start, last=session.last, depth=session.depth
+        ),
+        types=user.types,
+        categories=user.categories,
+        affinities=model.probabilities(affinity, user.categories)[:SHOWN_AFFINITIES],
+        recent=[(item.item_id, item.time, item.type, item.category) for item in reversed(user.recent)],
+        segments=user.segments,
+        drift=DriftValue(drifts=affinity.drifts, at=affinity.drifted_at, labelled=affinity.labelled),
+        learning=learning,
+    )

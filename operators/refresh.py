@@ -1,0 +1,132 @@
+"""When a user's list is made anew: at once after a quiet spell, else at the end of a least interval.
+
+Refreshes are a budget. Nothing here touches what is known of a user, so clocks are allowed: all times are wall
+clock in ms, passed in.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import NamedTuple
+
+
+@dataclass(frozen=True)
+class RefreshSettings:
+    """How often lists are made. Intervals are in ms.
+
+    The least interval between two lists of a user starts at `interval` and grows up to `most_interval` while lists
+    come later than `target_delay`; it shrinks again when they do not. `share` is the part of one core that a subtask
+    may spend on leading-edge lists; `followed` bounds how many users' last refresh is remembered.
+    """
+
+    interval: int = 200
+    most_interval: int = 60_000
+    target_delay: int = 400
+    share: float = 0.6
+    burst: int = 200
+    followed: int = 200_000
+
+
+class Edge(Enum):
+    """What an event that may change a list asks for."""
+
+    LEADING = auto()
+    """A list at once."""
+    TRAILING = auto()
+    """A list when the interval ends: a timer is to be set."""
+    COVERED = auto()
+    """Nothing: a timer that will cover this event is set already."""
+
+
+class _Followed(NamedTuple):
+    """When the user's last list was asked for, when the next is due (0: none waits), and since when it is wanted."""
+
+    last: int
+    due: int
+    since: int
+
+
+_NEW = _Followed(0, 0, 0)
+
+
+class TokenBucket:
+    """Allows `rate` a second on average and `burst` at once.
+
+    >>> bucket = TokenBucket(rate=1.0, burst=1)
+    >>> bucket.take(0), bucket.take(10), bucket.take(1_010)
+    (True, False, True)
+    """
+
+    def __init__(self, rate: float, burst: int) -> None:
+        self.rate = rate
+        self._burst = float(burst)
+        self._tokens = float(burst)
+        self._at: int | None = None
+
+    def take(self, now: int) -> bool:
+        """Take one token at `now` (ms); False when there is none."""
+        if self._at is not None and now > self._at:
+            self._tokens = min(self._burst, self._tokens + (now - self._at) * self.rate / 1000.0)
+        self._at = now
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+
+class RefreshPolicy:
+    """Decides for one subtask which events lead to a list at once and which wait.
+
+    >>> policy = RefreshPolicy(RefreshSettings(interval=200))
+    >>> policy.ask("ann", 1_000, 1_000)
+    (<Edge.LEADING: 1>, 1000)
+    >>> policy.ask("ann", 1_050, 1_050), policy.ask("ann", 1_060, 1_060)
+    ((<Edge.TRAILING: 2>, 1200), (<Edge.COVERED: 3>, 1200))
+    >>> policy.fired("ann", 1_200)
+    1050
+    """
+
+    def __init__(self, settings: RefreshSettings) -> None:
+        self._settings = settings
+        self.interval = float(settings.interval)
+        self.budget = TokenBucket(rate=2_000.0, burst=settings.burst)
+        self._users: OrderedDict[str, _Followed] = OrderedDict()
+
+    def ask(self, user: str, now: int, since: int) -> tuple[Edge, int]:
+        """What an event of `user`, processed at `now` and sent at `since`, asks for, and when (ms)."""
+        last, due, _ = self._users.get(user, _NEW)
+        if due > now:
+            return Edge.COVERED, due
+        ready = last + int(self.interval)
+        if ready <= now:
+            if self.budget.take(now):
+                self._follow(user, _Followed(now, 0, 0))
+                return Edge.LEADING, now
+            ready = now + int(self.interval)
+        self._follow(user, _Followed(last, ready, since))
+        return Edge.TRAILING, ready
+
+    def fired(self, user: str, now: int) -> int:
+        """The timer of `user` has fired and a list is made. Returns since when it was wanted (ms)."""
+        since = self._users.get(user, _NEW).since
+        self._follow(user, _Followed(now, 0, 0))
+        return since or now
+
+    def adapt(self, rank_us: float, delay: float) -> None:
+        """Fit budget and interval to what ranking costs (µs a list) and how late lists are (ms)."""
+        settings = self._settings
+        if rank_us > 0:
+            self.budget.rate = max(10.0, settings.share * 1e6 / rank_us)
+        if delay > settings.target_delay:
+            self.interval = min(self.interval * 1.5, settings.most_interval)
+        elif delay < settings.target_delay / 2:
+            self.interval = max(self.interval * 0.8, settings.interval)
+
+    def _follow(self, user: str, followed: _Followed) -> None:
+        users = self._users
+        users[user] = followed
+        users.move_to_end(user)
+        if len(users) > self._settings.followed:
+            users.popitem(last=False)

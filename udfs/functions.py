@@ -1,0 +1,107 @@
+"""The vectorised functions of the job's SQL: thin shells around the rank worker of their process."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pandas as pd
+from pyflink.table.udf import FunctionContext, ScalarFunction
+
+from operators.shelf_records import CoVisits, Items, Popularity, SessionSteps
+from schemas.codec import DEAD_LETTERS, ITEMS
+from schemas.reason import UndecodableRecord
+from schemas.records import DeadLetter
+from udfs.rank_worker import RankWorker
+from udfs.worker_settings import WorkerSettings
+
+_workers: dict[WorkerSettings, RankWorker] = {}
+_starting = threading.Lock()
+
+
+def shared_worker(settings: WorkerSettings) -> RankWorker:
+    """The started rank worker of this process."""
+    with _starting:
+        worker = _workers.get(settings)
+        if worker is None:
+            worker = RankWorker(settings)
+            worker.start()
+            _workers[settings] = worker
+        return worker
+
+
+class _WorkerFunction(ScalarFunction):  # type: ignore[misc]
+    """A function that works through the rank worker, opened with the task."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._worker: RankWorker
+
+    def open(self, function_context: FunctionContext) -> None:
+        self._worker = shared_worker(self._settings)
+
+    def is_deterministic(self) -> bool:
+        return False
+
+
+class RankUsers(_WorkerFunction):
+    """(refresh request) → the message for the recommendations topic; NULL where a later request covered it."""
+
+    def eval(self, requests: pd.Series[Any]) -> pd.Series[Any]:
+        return pd.Series(self._worker.rank(list(requests)), dtype=object)
+
+
+class PublishCoVisits(_WorkerFunction):
+    """(item, item that goes with it, log-score) → 1, once Redis has acknowledged them."""
+
+    def eval(self, a: pd.Series[Any], b: pd.Series[Any], s: pd.Series[Any]) -> pd.Series[Any]:
+        self._worker.write_items([CoVisits(list(a), list(b), s.tolist())])
+        return pd.Series(1, index=range(len(a)))
+
+
+class PublishPopularity(_WorkerFunction):
+    """(scope, item, log-score) → 1, once Redis has acknowledged them."""
+
+    def eval(self, scopes: pd.Series[Any], items: pd.Series[Any], s: pd.Series[Any]) -> pd.Series[Any]:
+        self._worker.write_items([Popularity(list(scopes), list(items), s.tolist())])
+        return pd.Series(1, index=range(len(items)))
+
+
+class PublishSteps(_WorkerFunction):
+    """(session, item, time in ms) → 1, once Redis has acknowledged them."""
+
+    def eval(self, sessions: pd.Series[Any], items: pd.Series[Any], times: pd.Series[Any]) -> pd.Series[Any]:
+        self._worker.write_items([SessionSteps(sessions.tolist(), list(items), times.tolist())])
+        return pd.Series(1, index=range(len(items)))
+
+
+class PublishItems(_WorkerFunction):
+    """(message of the catalogue topic, partition, offset, time) → a dead letter where it is none, else NULL."""
+
+    def __init__(self, settings: WorkerSettings, topic: str) -> None:
+        super().__init__(settings)
+        self._topic = topic
+
+    def eval(
+        self, messages: pd.Series[Any], partitions: pd.Series[Any], offsets: pd.Series[Any], times: pd.Series[Any]
+    ) -> pd.Series[Any]:
+        items = []
+        letters: list[bytes | None] = []
+        for message, partition, offset, time in zip(messages, partitions, offsets, times, strict=True):
+            try:
+                items.append(ITEMS.decode(message))
+                letters.append(None)
+            except UndecodableRecord as why:
+                letter = DeadLetter(
+                    reason=why.reason,
+                    detail=why.detail,
+                    topic=self._topic,
+                    partition=int(partition),
+                    offset=int(offset),
+                    time=int(time.timestamp() * 1000),
+                    payload=message,
+                )
+                letters.append(DEAD_LETTERS.encode(letter))
+        if items:
+            self._worker.write_items([Items(items)])
+        return pd.Series(letters, dtype=object)

@@ -1,0 +1,71 @@
+"""Writing the item side to Redis: absolute values, so that writing them twice changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from redis import Redis
+
+from operators.shelf_records import CoVisits, Items, Popularity, SessionSteps, ShelfRecord, encode_records
+from schemas.redis_keys import RedisKeys
+from schemas.redis_values import item_value
+from udfs.worker_settings import PublishSettings
+
+FIELD = b"r"
+"""The one field of a stream entry: a batch of shelf records."""
+
+
+class ItemSide:
+    """Writes shelf records to Redis and to the stream that every shelf follows, a batch in one pipeline.
+
+    Log-scores only ever grow (`ZADD GT`), so a replay after a crash cannot take anything back.
+    """
+
+    def __init__(self, redis: Redis, names: RedisKeys, settings: PublishSettings) -> None:
+        self._redis = redis
+        self._names = names
+        self._settings = settings
+
+    def write(self, records: Sequence[ShelfRecord]) -> None:
+        """Write a batch, and announce it."""
+        names, settings = self._names, self._settings
+        pipeline = self._redis.pipeline(transaction=False)
+        changes: list[ShelfRecord] = []
+        for record in records:
+            match record:
+                case CoVisits(a=a, b=b, s=s):
+                    self._write_scores(pipeline, "co", a, b, s)
+                    changes.append(record)
+                case Popularity(scopes=scopes, items=items, s=s):
+                    self._write_scores(pipeline, "pop", scopes, items, s)
+                    changes.append(record)
+                case Items(items=items):
+                    for item in items:
+                        pipeline.set(names.item(item.item_id), item_value(item))
+                    changes.append(record)
+                case SessionSteps():
+                    pipeline.xadd(
+                        names.sessions, {FIELD: encode_records([record])}, maxlen=settings.most_session_batches
+                    )
+        if changes:
+            pipeline.xadd(names.shelf, {FIELD: encode_records(changes)}, maxlen=settings.most_changes)
+        pipeline.execute()
+
+    def _write_scores(
+        self, pipeline: Redis, kind: str, keys: Iterable[str], members: Iterable[str], scores: Iterable[float]
+    ) -> None:
+        settings = self._settings
+        name = self._names.co if kind == "co" else self._names.pop
+        groups: dict[str, list[float | str]] = {}
+        for key, member, score in zip(keys, members, scores, strict=True):
+            groups.setdefault(key, []).extend((score, member))
+        for key, pairs in groups.items():
+            full = name(key)
+            pipeline.execute_command("ZADD", full, "GT", *pairs)
+            pipeline.zremrangebyrank(full, 0, -settings.most_neighbours - 1)
+            pipeline.expire(full, settings.item_ttl)
+        pipeline.sadd(self.dirty(kind), *groups)
+
+    def dirty(self, kind: str) -> str:
+        """The set of keys of a kind ("co" or "pop") whose public list is to be rendered again."""
+        return self._names.stats(f"dirty:{kind}")

@@ -1,0 +1,93 @@
+"""The public item lists, `hr:similar:…` and `hr:trending:…`, rendered from the sorted sets at most once a second."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from operators.shelf import Shelf
+from schemas.redis_keys import RedisKeys
+from schemas.redis_values import SimilarValue, TrendingValue, similar_value, trending_value
+from udfs.item_side import ItemSide
+from udfs.worker_settings import PublishSettings
+
+logger = logging.getLogger(__name__)
+
+_BATCH = 1_000
+
+
+class Renderer:
+    """Renders what changed, on a daemon thread. What is still to be rendered stands in Redis: a crash forgets nothing."""
+
+    def __init__(
+        self, redis: Redis, names: RedisKeys, side: ItemSide, shelf: Shelf, settings: PublishSettings
+    ) -> None:
+        self._redis = redis
+        self._names = names
+        self._side = side
+        self._shelf = shelf
+        self._settings = settings
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._render_for_ever, name="renderer", daemon=True)
+
+    def start(self) -> None:
+        """Render until `stop` or the end of the process."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop rendering; returns when the thread has ended."""
+        self._stop.set()
+        self._thread.join(timeout=5.0)
+
+    def render(self) -> int:
+        """Render everything that changed. Returns how many lists were written."""
+        return self._render("co") + self._render("pop")
+
+    def _render(self, kind: str) -> int:
+        dirty = self._side.dirty(kind)
+        written = 0
+        while True:
+            changed = [member.decode() for member in self._redis.spop(dirty, _BATCH)]
+            if not changed:
+                return written
+            source = self._names.co if kind == "co" else self._names.pop
+            reading = self._redis.pipeline(transaction=False)
+            for key in changed:
+                reading.zrevrange(source(key), 0, 2 * self._settings.shown, withscores=True)
+            writing = self._redis.pipeline(transaction=False)
+            now = time.time_ns() // 1_000_000
+            for key, members in zip(changed, reading.execute(), strict=True):
+                items = self._shown(members)
+                if kind == "co":
+                    value, name = similar_value(SimilarValue(at=now, items=items)), self._names.similar(key)
+                else:
+                    value = trending_value(TrendingValue(at=now, scope=key, items=items))
+                    name = self._names.trending(key)
+                writing.set(name, value, ex=self._settings.item_ttl)
+            writing.execute()
+            written += len(changed)
+
+    def _shown(self, members: list[tuple[bytes, float]]) -> list[tuple[str, float]]:
+        """Members that can be had now, each with its decayed sum as a share of the list's best."""
+        sold = [(item, s) for item, s in ((m.decode(), s) for m, s in members) if self._is_sold(item)]
+        if not sold:
+            return []
+        best = sold[0][1]
+        return [(item, math.exp(s - best)) for item, s in sold[: self._settings.shown]]
+
+    def _is_sold(self, item_id: str) -> bool:
+        """An item not in the catalogue (yet) is taken to be sold: a site may send events alone."""
+        entry = self._shelf.entry(item_id)
+        return entry is None or (entry.in_stock and not entry.deleted)
+
+    def _render_for_ever(self) -> None:
+        while not self._stop.wait(self._settings.render_every):
+            try:
+                self.render()
+            except RedisError as error:
+                logger.info("rendering waits for Redis: %s", type(error).__name__)

@@ -1,0 +1,128 @@
+"""Keeping a worker's shelf like Redis: filled at start, then fed by tailing two capped streams."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+
+import msgspec
+from redis import Redis
+from redis.exceptions import RedisError
+
+from operators.shelf import Shelf
+from operators.shelf_records import CoVisits, Items, Popularity, ShelfRecord, decode_records
+from schemas.records import Item
+from schemas.redis_keys import RedisKeys
+from udfs.item_side import FIELD
+
+logger = logging.getLogger(__name__)
+
+_read_item = msgspec.json.Decoder(Item).decode
+_SCAN = 1_000
+_BLOCK_MS = 500
+
+
+class ShelfFollower:
+    """Fills a shelf from Redis and keeps it fresh on a daemon thread of its own."""
+
+    def __init__(self, redis: Redis, names: RedisKeys, shelf: Shelf, neighbours: int) -> None:
+        self._redis = redis
+        self._names = names
+        self._shelf = shelf
+        self._neighbours = neighbours
+        self._read_to: dict[str, bytes] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="shelf-follower", daemon=True)
+
+    def fill(self) -> None:
+        """Read everything that Redis holds of the item side. Changes after this call are followed."""
+        names = self._names
+        self._read_to = {names.shelf: self._tail(names.shelf), names.sessions: b"0-0"}
+        self._fill_sets()
+        while self._take_in(block=None):
+            pass
+
+    def start(self) -> None:
+        """Follow changes from now on, until `stop` or the end of the process."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop following; returns when the thread has ended."""
+        self._stop.set()
+        self._thread.join(timeout=5.0)
+
+    def _fill_sets(self) -> None:
+        for record in self._stored():
+            self._shelf.apply(record)
+
+    def _follow(self) -> None:
+        while not self._stop.is_set():
+            try:
+                if self._fell_behind():
+                    logger.warning("the shelf fell behind its stream of changes; it is filled anew")
+                    self.fill()
+                self._take_in(block=_BLOCK_MS)
+            except RedisError:
+                # Ranking goes on from what the shelf holds; the publisher is who says that Redis is away.
+                self._stop.wait(0.5)
+
+    def _take_in(self, block: int | None) -> bool:
+        answer = self._redis.xread(self._read_to, count=50, block=block)
+        for stream, entries in answer:
+            for entry, fields in entries:
+                for record in decode_records(fields[FIELD]):
+                    self._shelf.apply(record)
+                self._read_to[stream.decode()] = entry
+        return bool(answer)
+
+    def _tail(self, stream: str) -> bytes:
+        newest = self._redis.xrevrange(stream, count=1)
+        return newest[0][0] if newest else b"0-0"
+
+    def _fell_behind(self) -> bool:
+        stream = self._names.shelf
+        read_to = self._read_to[stream]
+        if read_to == b"0-0":
+            return False
+        oldest = self._redis.xrange(stream, count=1)
+        if not oldest:
+            self._read_to[stream] = b"0-0"
+            self._read_to[self._names.sessions] = b"0-0"
+            return False
+        return _place(oldest[0][0]) > _place(read_to)
+
+    def _stored(self) -> Iterator[ShelfRecord]:
+        redis, names = self._redis, self._names
+        for keys in self._scan(names.item("*")):
+            yield Items([_read_item(value) for value in redis.mget(keys) if value is not None])
+        for keys, ranges in self._ranges(names.co("*"), self._neighbours):
+            a = [key for key, members in zip(keys, ranges, strict=True) for _ in members]
+            yield CoVisits(a, [m.decode() for r in ranges for m, _ in r], [s for r in ranges for _, s in r])
+        for keys, ranges in self._ranges(names.pop("*"), -1):
+            scopes = [key for key, members in zip(keys, ranges, strict=True) for _ in members]
+            yield Popularity(scopes, [m.decode() for r in ranges for m, _ in r], [s for r in ranges for _, s in r])
+
+    def _scan(self, pattern: str) -> Iterator[list[bytes]]:
+        cursor: int = 0
+        while True:
+            cursor, keys = self._redis.scan(cursor, match=pattern, count=_SCAN)
+            if keys:
+                yield keys
+            if cursor == 0:
+                return
+
+    def _ranges(
+        self, pattern: str, most: int
+    ) -> Iterator[tuple[list[str], list[list[tuple[bytes, float]]]]]:
+        start = len(pattern) - 1
+        for keys in self._scan(pattern):
+            pipeline = self._redis.pipeline(transaction=False)
+            for key in keys:
+                pipeline.zrevrange(key, 0, most - 1 if most > 0 else -1, withscores=True)
+            yield [key.decode()[start:] for key in keys], pipeline.execute()
+
+
+def _place(entry: bytes) -> tuple[int, int]:
+    ms, _, count = entry.partition(b"-")
+    return int(ms), int(count)
