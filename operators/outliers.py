@@ -57,7 +57,7 @@ def outlier_limits(
     """By category the range outside which a positive number is an outlier; `ANY_CATEGORY` over all samples.
 
     A number is an outlier when the robust z of its logarithm, (ln x - median) / (1.4826 MAD), exceeds
-    `threshold` in size (Iglewicz and Hoaglin, 1993; the logarithm, since prices and quantities spread by factors).
+    `threshold` in size (Iglewicz and Hoaglin, 1993; of the logarithm, since prices spread by factors).
     1.4826 MAD is taken to be at least `least_spread`, so that a category that is nearly always sold one
     by one does not refuse a dozen. Categories with fewer than `least` samples get no limits.
 
