@@ -146,7 +146,7 @@ class Settings(BaseModel):
     statistics: StatisticsSettings = StatisticsSettings()
 
     def secret(self) -> bytes:
-        """The secret of the pseudonyms: the set one, else the one kept in HEADRACE_HOME, made when missing."""
+        """The secret of the pseudonyms: the set one, else that of HEADRACE_HOME, made when missing."""
         if self.privacy.secret is not None:
             return self.privacy.secret.get_secret_value().encode()
         return _kept_secret(home() / "secret")
