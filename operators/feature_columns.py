@@ -22,6 +22,9 @@ FOLD_IN_DECAY = 0.9
 LEAST_LOG = -12.0
 MOST_PRICE_GAP = 4.0
 
+NO_CATEGORY = 0
+"""The shelf's number of the category '?', which is not like itself: nothing is known of its items."""
+
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float32]
 
@@ -74,18 +77,18 @@ def fill_sources(scores: Floats, start: Ints, out: Floats) -> None:
 
 @compiled
 def fill_popularity(
-    items: Ints, start: Ints, popularity: NDArray[np.float64], sessions: Ints, out: Floats
+    items: Ints, start: Ints, popularity: NDArray[np.float64], log_sessions: Floats, out: Floats
 ) -> None:
     """2 columns: log popularity and log number of sessions, below the user's most popular candidate."""
     for user in range(len(start) - 1):
-        top, most = -np.inf, 0
+        top, most = -np.inf, np.float32(0.0)
         for row in range(start[user], start[user + 1]):
             top = max(top, popularity[items[row]])
-            most = max(most, sessions[items[row]])
+            most = max(most, log_sessions[items[row]])
         for row in range(start[user], start[user + 1]):
             below = popularity[items[row]] - top if top > -np.inf else LEAST_LOG
             out[row, 0] = max(below, LEAST_LOG)
-            out[row, 1] = np.log1p(sessions[items[row]]) - np.log1p(most)
+            out[row, 1] = log_sessions[items[row]] - most
 
 
 @compiled
@@ -135,10 +138,10 @@ def fill_categories(
                     share = favourite_weight[user, k]
             same = 0
             for place in range(known):
-                if category[recent[user, place]] == here:
+                if here != NO_CATEGORY and category[recent[user, place]] == here:
                     same += 1
             likeness = 0.0
-            if known > 0:
+            if known > 0 and here != NO_CATEGORY:
                 if category[last] == here:
                     likeness = 1.0
                 elif top >= 0 and top_category[last] == top:
@@ -161,7 +164,9 @@ def fill_affinity(
 
 
 @compiled
-def fill_factors(items: Ints, start: Ints, recent: Ints, factors: Floats, out: Floats) -> None:
+def fill_factors(
+    items: Ints, start: Ints, recent: Ints, factor_row: Ints, factors: Floats, out: Floats
+) -> None:
     """2 columns: cosine of the item's factors with the folded-in user, and with the last item."""
     folded = np.empty(factors.shape[1], np.float32)
     for user in range(len(start) - 1):
@@ -171,24 +176,28 @@ def fill_factors(items: Ints, start: Ints, recent: Ints, factors: Floats, out: F
             item = recent[user, place]
             if item < 0:
                 break
-            if item < len(factors):
+            if item < len(factor_row) and factor_row[item] >= 0:
                 for k in range(len(folded)):
-                    folded[k] += weight * factors[item, k]
+                    folded[k] += weight * factors[factor_row[item], k]
             weight *= np.float32(FOLD_IN_DECAY)
         length = np.float32(np.sqrt(_dot(folded, folded)))
         last = recent[user, 0]
         for row in range(start[user], start[user + 1]):
-            item = items[row]
             out[row, 0] = 0.0
             out[row, 1] = 0.0
-            if item < len(factors) and length > 0.0:
+            if items[row] >= len(factor_row) or length == 0.0:
+                continue
+            item = factor_row[items[row]]
+            if item >= 0:
                 out[row, 0] = _dot(folded, factors[item]) / length
-                if last < len(factors):
-                    out[row, 1] = _dot(factors[last], factors[item])
+                if last < len(factor_row) and factor_row[last] >= 0:
+                    out[row, 1] = _dot(factors[factor_row[last]], factors[item])
 
 
 @compiled
-def fill_anchor(start: Ints, anchor: Ints, age_hours: Floats, bought: NDArray[np.bool_], out: Floats) -> None:
+def fill_anchor(
+    start: Ints, anchor: NDArray[np.int8], age_hours: Floats, bought: NDArray[np.bool_], out: Floats
+) -> None:
     """3 columns: nearness of the anchor among the recent items, log of its age, whether it was bought."""
     for user in range(len(start) - 1):
         for row in range(start[user], start[user + 1]):

@@ -65,12 +65,16 @@ FEATURES: tuple[str, ...] = (
 
 
 def features(
-    candidates: Candidates, users: UserBatch, shelf: Shelf, factors: NDArray[np.float32]
+    candidates: Candidates,
+    users: UserBatch,
+    shelf: Shelf,
+    factor_row: NDArray[np.int32],
+    factors: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     """float32[n, len(FEATURES)] of n candidates; a row depends on its own user and their candidates alone.
 
-    `factors` float32[k, F] are unit rows by item number of the shelf, zero where an item has none; items
-    numbered from k on have none. The caller holds the shelf's lock.
+    `factors` float32[n, F] are a bundle's item factors and `factor_row` int32[I] the row of each item number of the
+    shelf (-1, or beyond its end: none), as in `FactorArrays`. The caller holds the shelf's lock.
     """
     items, start = candidates.item, candidates.start
     rows = np.empty((len(items), len(FEATURES)), np.float32)
@@ -81,24 +85,28 @@ def features(
         column += len(names)
         return rows[:, column - len(names) : column]
 
+    held = shelf.catalogue.arrays
+    recent = users.recent
     fill_sources(candidates.scores, start, next_columns(_SOURCES))
-    fill_popularity(items, start, shelf.popularity, shelf.session_count, next_columns(_POPULARITY))
-    fill_price(items, start, users.recent, shelf.price, next_columns(_PRICE))
+    fill_popularity(
+        items, start, shelf.popularity, shelf.sessions.arrays.log_count, next_columns(_POPULARITY)
+    )
+    fill_price(items, start, recent, held.price, next_columns(_PRICE))
     fill_categories(
         items,
         start,
-        users.recent,
+        recent,
         users.favourite,
-        users.favourite_weight,
-        shelf.category,
-        shelf.top_category,
+        users.favourite_share,
+        held.category,
+        held.scope,
         next_columns(_CATEGORIES),
     )
     fill_affinity(
-        items, start, users.affinity, shelf.category, shelf.category_sketch, next_columns(_AFFINITY)
+        items, start, users.affinity, held.category, shelf.catalogue.sketches, next_columns(_AFFINITY)
     )
-    fill_factors(items, start, users.recent, factors, next_columns(_FACTORS))
-    fill_anchor(start, candidates.anchor, users.age_hours, users.bought, next_columns(_ANCHOR))
+    fill_factors(items, start, recent, factor_row, factors, next_columns(_FACTORS))
+    fill_anchor(start, candidates.anchor, users.age_hours, users.purchased, next_columns(_ANCHOR))
     fill_users(start, _own(users), next_columns(_USER))
     return rows
 

@@ -1,0 +1,63 @@
+"""The events and the catalogue that `train` learns from, cleaned by the rules of the job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.bad_row import BadRow
+from jobs.files import carries_items, open_events, open_items
+from operators.dead_letters import Rejected
+from operators.ingest import Ingest
+from operators.ingest_settings import IngestSettings
+from schemas.errors import HeadraceError
+from schemas.records import Event, Item
+from schemas.schema_book import SchemaBook
+
+
+DEFAULT_INGEST = IngestSettings()
+
+
+class NothingToLearnError(HeadraceError):
+    """The events do not suffice to train on."""
+
+
+@dataclass(frozen=True)
+class TrainingEvents:
+    """Accepted events in order of time (equal times in the file's order), the catalogue, rows not used."""
+
+    events: list[Event]
+    items: list[Item]
+    unused: int
+
+
+def read_training_events(
+    file: Path,
+    items_file: Path | None = None,
+    settings: IngestSettings = DEFAULT_INGEST,
+    progress: Callable[[int, int | None], None] = lambda done, rows: None,
+) -> TrainingEvents:
+    """Read and clean a file of events, and its catalogue where there is one.
+
+    `progress` hears of rows read and, where the file tells, rows in all. Raises `FileRefused` for a file that
+    cannot be read, `NothingToLearnError` for one without a usable event.
+    """
+    source = open_events(file)
+    check = Ingest(settings, SchemaBook()).check
+    events: list[Event] = []
+    unused = 0
+    for row, event in enumerate(source, start=1):
+        cleaned = event if isinstance(event, BadRow) else check(event, event.time)
+        if isinstance(cleaned, BadRow | Rejected):
+            unused += 1
+        else:
+            events.append(cleaned)
+        if row % 10_000 == 0:
+            progress(row, source.rows)
+    if not events:
+        raise NothingToLearnError(f"{file}: none of its {unused} rows is a usable event")
+    events.sort(key=lambda event: event.time)
+    catalogue = items_file if items_file is not None else file if carries_items(file) else None
+    items = [] if catalogue is None else [item for item in open_items(catalogue) if isinstance(item, Item)]
+    return TrainingEvents(events, items, unused)
