@@ -63,6 +63,7 @@ class SchemaRegistry:
             try:
                 return self._fetch(schema_id)
             except urllib.error.HTTPError as error:
+                error.close()
                 if error.code == 404:
                     raise unknown_id(schema_id) from None
                 problem = f"HTTP status {error.code}"
