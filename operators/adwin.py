@@ -211,4 +211,6 @@ class Adwin:
         for count in counts[1:]:
             window._rows.append((numbers[at : at + count], numbers[at + count : at + 2 * count]))
             at += 2 * count
+        if window.width != sum(count << row for row, count in enumerate(counts)):
+            raise UnreadableWindow(f"a stored ADWIN window of width {window.width} holds other buckets")
         return window

@@ -92,3 +92,23 @@ def test_bytes_that_are_cut_short_are_refused(flipped: st.DataObject) -> None:
     length = flipped.draw(st.integers(0, len(stored) - 1))
     with pytest.raises(UnreadableWindow):
         Adwin.from_bytes(stored[:length], AdwinSettings())
+
+
+def test_the_stored_bytes_of_the_first_release_stay_readable() -> None:
+    stored = bytes.fromhex(
+        "0101090000000000000000001240000000000000ee3f03010201"
+        "0000803f0000903f0000d03f0000003c0000003c0000403f0000a03d"
+    )
+    window = Adwin.from_bytes(stored, AdwinSettings(clock=8, max_buckets=2))
+    assert (window.width, window.mean, window.variance) == (9, 0.5, 0.9375)
+    assert window.to_bytes() == stored
+
+
+def test_a_window_whose_buckets_do_not_add_up_to_its_width_is_refused() -> None:
+    window = Adwin(AdwinSettings())
+    for k in range(100):
+        window.update(k % 2)
+    stored = bytearray(window.to_bytes())
+    stored[2] ^= 1
+    with pytest.raises(UnreadableWindow, match="width 101"):
+        Adwin.from_bytes(bytes(stored), AdwinSettings())
