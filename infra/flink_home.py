@@ -76,7 +76,7 @@ def add_on_options() -> dict[str, str]:
 
 
 def _java_options() -> str:
-    """The module openings in the configuration that Flink ships; it does not start on Java 17 without them."""
+    """The module openings that Flink ships in its configuration, and needs from Java 17 on."""
     shipped = (pyflink_folder() / "conf" / "config.yaml").read_text()
     return shipped.split("all: ", 1)[1].splitlines()[0].strip()
 

@@ -36,6 +36,8 @@ class Layers:
         """Set one value; a table is laid over the table that is there, key by key."""
         if isinstance(value, Mapping):
             self._table(path)
+            if not value:
+                self.origins[".".join(path)] = origin
             for key, inner in value.items():
                 self.put((*path, key), inner, origin)
             return
