@@ -14,8 +14,8 @@ import msgspec
 
 from operators.canonical_codes import canonical_country, canonical_device, canonical_type
 from operators.dead_letters import Rejected
-from operators.ingest_settings import ANY_NUMBER, IngestSettings, Range
-from operators.outliers import ANY_CATEGORY, NO_LIMITS, Limits, OutlierLimits
+from operators.ingest_settings import ANY_NUMBER, VALUES, IngestSettings, Range
+from operators.outliers import ANY_CATEGORY, Limits
 from schemas.identifiers import canonical_id
 from schemas.reason import Reason, UndecodableRecord
 from schemas.records import EVENT_TYPES, NO_CONTEXT, Context, Event
@@ -48,7 +48,6 @@ class Ingest:
         self,
         settings: IngestSettings,
         book: SchemaBook,
-        limits: OutlierLimits = NO_LIMITS,
         category_of: Callable[[str], str] = lambda item_id: "?",
     ) -> None:
         self._decode = book.decode_event
@@ -57,25 +56,20 @@ class Ingest:
         self._earliest = settings.earliest
         self._longest_id = settings.longest_id
         self._quantity = settings.quantity
-        self._prices: Limits = limits.price
-        self._quantities: Limits = limits.quantity
+        self._prices: Limits = settings.limits.price
+        self._quantities: Limits = settings.limits.quantity
         self._fold = {"keep": None, "upper": str.upper, "lower": str.lower}[settings.item_case]
         self._product = re.compile(settings.item_pattern).fullmatch if settings.item_pattern else None
-        named = (
-            EVENT_TYPES
-            | settings.item_types
-            | settings.value_types
-            | settings.price_types
-            | settings.values.keys()
-        )
+        values = {**VALUES, **settings.values}
+        named = settings.item_types | settings.value_types | settings.price_types
         self._rules = {
             kind: _TypeRule(
                 kind in settings.item_types,
                 kind in settings.value_types,
-                settings.values.get(kind, ANY_NUMBER),
+                values.get(kind, ANY_NUMBER),
                 kind in settings.price_types,
             )
-            for kind in named
+            for kind in EVENT_TYPES | named | values.keys()
         }
         self._unruled = _TypeRule(False, False, ANY_NUMBER, False)
 

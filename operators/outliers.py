@@ -7,13 +7,14 @@ must not depend on which other users' events came before it (docs/decisions/0002
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
 import msgspec
 
-from operators.ingest_settings import IngestSettings
+from schemas.errors import HeadraceError
 from schemas.records import Event
 
 ANY_CATEGORY = "*"
@@ -25,11 +26,16 @@ Limits = Mapping[str, tuple[float, float]]
 _SIGMA_PER_MAD = 1.4826
 
 
-class OutlierLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LimitsUnreadable(HeadraceError):  # noqa: N818
+    """A file that holds no outlier limits."""
+
+
+@dataclass(frozen=True)
+class OutlierLimits:
     """Believed prices and quantities by item category."""
 
-    price: dict[str, tuple[float, float]] = {}
-    quantity: dict[str, tuple[float, float]] = {}
+    price: Limits = field(default_factory=dict)
+    quantity: Limits = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Writes the limits as JSON."""
@@ -37,11 +43,11 @@ class OutlierLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     @classmethod
     def read(cls, path: Path) -> OutlierLimits:
-        """The limits that `write` wrote. Raises ValueError, naming the file, when it holds something else."""
+        """The limits that `write` wrote. Raises `LimitsUnreadable`, naming the file."""
         try:
             return msgspec.json.decode(path.read_bytes(), type=cls)
-        except msgspec.MsgspecError as error:
-            raise ValueError(f"outlier limits in {path}: {error}") from error
+        except (OSError, msgspec.MsgspecError) as error:
+            raise LimitsUnreadable(f"outlier limits in {path}: {error}") from error
 
 
 NO_LIMITS = OutlierLimits()
@@ -82,15 +88,15 @@ def outlier_limits(
 def limits_of(
     events: Iterable[Event],
     category_of: Callable[[str], str],
-    settings: IngestSettings,
+    price_types: Container[str],
     *,
     threshold: float = 8.0,
 ) -> OutlierLimits:
-    """The limits that a history of events implies for the prices and quantities to come."""
+    """The limits that a history of events of `price_types` implies for the prices and quantities to come."""
     prices: list[tuple[str, float]] = []
     quantities: list[tuple[str, float]] = []
     for event in events:
-        if event.type not in settings.price_types or event.item_id is None:
+        if event.type not in price_types or event.item_id is None:
             continue
         category = category_of(event.item_id)
         if event.value is not None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from schemas.errors import HeadraceError
+
 
 class Reason(StrEnum):
     """One code per way in which a message fails; `DeadLetter.reason` holds the value."""
@@ -38,7 +40,7 @@ class Reason(StrEnum):
     """An item id that the configured cleaning rules know to be no product, such as postage."""
 
 
-class UndecodableRecord(ValueError):  # noqa: N818
+class UndecodableRecord(Exception):  # noqa: N818
     """Bytes that are not a record of ours: `reason` is the code, `detail` says it for people."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
@@ -47,7 +49,7 @@ class UndecodableRecord(ValueError):  # noqa: N818
         self.detail = detail
 
 
-class SchemaRefused(ValueError):  # noqa: N818
+class SchemaRefused(HeadraceError):  # noqa: N818
     """A writer's schema that does not resolve to ours; `field` is the path of the field in question."""
 
     def __init__(self, field: str, why: str) -> None:
