@@ -15,6 +15,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import mean, median
+from time import thread_time
 
 import numpy as np
 
@@ -225,6 +226,43 @@ def recalibration_table(users: int, shopper: Shopper) -> None:
     table(title, "recalibration", rows(), [f"events {a}–{b - 1}" for a, b in spans])
 
 
+def unchanged_table(users: int, shopper: Shopper) -> None:
+    """What false alarms cost users whose tastes never change."""
+    streams = {
+        name: ranking_errors(users, shopper, AffinitySettings(), recalibrate, change=500)
+        for name, recalibrate in (("none", False), ("**chosen**", True))
+    }
+    rows = ((name, f"{mean(mean(e[100:500]) for e in errors):.4f}") for name, errors in streams.items())
+    title = f"The same where nothing changes, runs of {shopper.run:g}"
+    table(title, "recalibration", rows, ["events 100–499"])
+
+
+def cost_table(users: int) -> None:
+    """CPU time of the two calls, and size of the stored window, over the first 1,000 labelled events."""
+    model, detector = AffinityModel(AffinitySettings()), DriftDetector(CHOSEN)
+    learning = feeding = 0.0
+    sizes: dict[int, list[int]] = {50: [], 200: [], 1000: []}
+    for user in range(users):
+        affinity, window = Affinity(), None
+        events = list(Shopper().events(random.Random(user), UNCHANGED, UNCHANGED))
+        for k, (category, price, type) in enumerate(events, start=1):
+            start = thread_time()
+            model.learn(affinity, category, price, type, None, f"{user}-{k}")
+            learned = thread_time()
+            if detector.due(affinity):
+                window, _ = detector.feed(window, affinity.errors)
+                affinity.errors.clear()
+            feeding += thread_time() - learned
+            learning += learned - start
+            if k in sizes:
+                sizes[k].append(len(window or b""))
+    events_learned = users * UNCHANGED / 1e6
+    cells = f"{learning / events_learned:.1f} | {feeding / events_learned:.1f} | "
+    cells += " | ".join(f"{mean(found):.0f}, at most {max(found)}" for found in sizes.values())
+    names = ["µs to learn an event", "µs to feed, per event", *(f"window after {k}, bytes" for k in sizes)]
+    table("Cost", "", iter([("", cells)]), names)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -238,6 +276,8 @@ def main() -> None:
         error_table(users, Shopper(run=run))
     for run in (1.0, 4.0):
         recalibration_table(users, Shopper(run=run))
+        unchanged_table(users, Shopper(run=run))
+    cost_table(min(users, 50))
 
 
 if __name__ == "__main__":
