@@ -38,6 +38,8 @@ class Reason(StrEnum):
     """A number that is possible, and far from all others of its kind."""
     NOT_A_PRODUCT = "not_a_product"
     """An item id that the configured cleaning rules know to be no product, such as postage."""
+    REFUSED_BY_KAFKA = "refused_by_kafka"
+    """The broker or its limits did not take it."""
 
 
 class UndecodableRecord(Exception):  # noqa: N818
