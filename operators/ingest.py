@@ -89,7 +89,7 @@ class Ingest:
         """The cleaned event, or why it cannot be used. For events that were not decoded from a message."""
         kind = canonical_type(event.type)
         user_id = canonical_id(event.user_id)
-        if not (kind and user_id and event.event_id):
+        if not (kind and user_id and event.event_id.strip()):
             return _missing("type" if not kind else "user_id" if not user_id else "event_id", kind)
         if not self._earliest <= event.time <= record_time + self._future:
             return self._implausible(event.time, record_time)
