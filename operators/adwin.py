@@ -26,13 +26,28 @@ class UnreadableWindow(ValueError):  # noqa: N818
 @dataclass(frozen=True)
 class AdwinSettings:
     """As in river: `delta` is the confidence, `clock` the number of values between two tests, a part of the
-    window counts from `min_window_length` values, and nothing is tested up to `grace_period` values."""
+    window counts from `min_window_length` values, and nothing is tested up to `grace_period` values.
+
+    Raises `ValueError` for a value out of its range; `clock` and `max_buckets` are stored in a byte.
+
+    >>> AdwinSettings(clock=0)
+    Traceback (most recent call last):
+    ValueError: clock is 0; it must be from 1 to 255
+    """
 
     delta: float = 0.002
     clock: int = 32
     max_buckets: int = 5
     min_window_length: int = 5
     grace_period: int = 10
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.delta < 1.0:
+            raise ValueError(f"delta is {self.delta}; it must lie between 0 and 1")
+        ranges = {"clock": (1, 255), "max_buckets": (2, 254), "min_window_length": (1, 1000)}
+        for name, (least, most) in (ranges | {"grace_period": (1, 100_000)}).items():
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be from {least} to {most}")
 
 
 class Adwin:

@@ -53,6 +53,7 @@ class AffinitySettings:
     in `most_disliked_value` disliking only up to it. After a drift the weights are multiplied by `discount`,
     and the learning rate starts at `boost_factor` times its value and falls back linearly over `boost_events`
     labelled events. `counter_discount` is what the user step multiplies the decayed counters by.
+    Raises `ValueError` for a value out of its range.
     """
 
     learning_rate: float = 0.5
@@ -79,6 +80,26 @@ class AffinitySettings:
     boost_events: int = 24
     discount: float = 0.2
     counter_discount: float = 0.5
+
+    def __post_init__(self) -> None:
+        # With sketches of norm 1 and example weights near 1, greater rates make the weights swing.
+        ranges = {
+            "learning_rate": (0.001, 2.0),
+            "intercept_rate": (0.0, 2.0),
+            "l2": (0.0, 0.05),
+            "warm_up": (0, 1000),
+            "boost_factor": (1.0, 10.0),
+            "boost_events": (1, 1000),
+            "discount": (0.0, 1.0),
+            "counter_discount": (0.0, 1.0),
+        }
+        for name, (least, most) in ranges.items():
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be from {least} to {most}")
+        for name in ("engaging", "disliking"):
+            for type, weight in getattr(self, name).items():
+                if not 0.0 < weight <= 10.0:
+                    raise ValueError(f"{name}.{type} is {weight}; a weight must lie between 0 and 10")
 
 
 class AffinityModel:

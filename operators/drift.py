@@ -18,6 +18,7 @@ class DriftSettings:
 
     Errors are fed after every `feed_every` labelled events of a user. A detection is a drift when the error
     rose by at least `least_rise`: an error that falls only means that the model has learned.
+    Raises `ValueError` for a value out of its range.
     """
 
     feed_every: int = 8
@@ -27,6 +28,25 @@ class DriftSettings:
     grace_period: int = 16
     max_buckets: int = 5
     least_rise: float = 0.05
+
+    def __post_init__(self) -> None:
+        if self.feed_every < 1:
+            raise ValueError(f"feed_every is {self.feed_every}; it must be at least 1")
+        self.adwin()
+
+    def adwin(self) -> AdwinSettings:
+        """The settings of the window itself.
+
+        >>> DriftSettings().adwin().clock
+        8
+        """
+        return AdwinSettings(
+            delta=self.delta,
+            clock=self.clock,
+            max_buckets=self.max_buckets,
+            min_window_length=self.min_window_length,
+            grace_period=self.grace_period,
+        )
 
 
 @dataclass(frozen=True)
@@ -53,13 +73,7 @@ class DriftDetector:
 
     def __init__(self, settings: DriftSettings) -> None:
         self._settings = settings
-        self._adwin = AdwinSettings(
-            delta=settings.delta,
-            clock=settings.clock,
-            max_buckets=settings.max_buckets,
-            min_window_length=settings.min_window_length,
-            grace_period=settings.grace_period,
-        )
+        self._adwin = settings.adwin()
         self.rebuilt = 0
         """How many stored windows could not be read, and were begun anew."""
 

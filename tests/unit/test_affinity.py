@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import random
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -135,3 +136,12 @@ def test_learning_is_faster_for_a_while_after_a_drift() -> None:
             MODEL.learn(user, "Garden", None, "click", None, f"event-{k}")
     assert MODEL.probability(drifted, "Garden") > MODEL.probability(calm, "Garden")
     assert drifted.boost == AffinitySettings().boost_events - 5
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("learning_rate", 0.0), ("discount", 1.5), ("boost_events", 0), ("engaging", {"view": -1.0})],
+)
+def test_a_setting_out_of_its_range_is_refused_by_name(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=name):
+        replace(AffinitySettings(), **{name: value})  # type: ignore[arg-type]

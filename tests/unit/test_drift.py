@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -113,3 +114,9 @@ def test_a_stored_window_stays_within_400_bytes_up_to_a_thousand_errors() -> Non
         assert stored is not None
         sizes.append(len(stored))
     assert max(sizes) <= 400
+
+
+@pytest.mark.parametrize(("name", "value"), [("delta", 1.0), ("clock", 300), ("feed_every", 0)])
+def test_a_setting_out_of_its_range_is_refused_by_name(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=name):
+        replace(DriftSettings(), **{name: value})  # type: ignore[arg-type]
