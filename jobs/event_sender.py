@@ -1,0 +1,185 @@
+"""Puts events, items and dead letters on Kafka, in bounded memory, and loses none."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
+
+from jobs.bad_row import BadRow
+from jobs.replay_clock import KafkaUnreachable
+from jobs.settings import KafkaSection
+from schemas.codec import DEAD_LETTERS, EVENTS, ITEMS
+from schemas.reason import Reason
+from schemas.records import DeadLetter, Event, Item
+
+REFUSED: Final = "refused_by_kafka"
+"""Reason of events that the broker or its limits do not take."""
+
+_BATCH_BYTES: Final = 256 * 1024
+_LINGER_MS: Final = 5
+_MARK_EVERY: Final = 2_000
+_MARKS: Final = 5
+_DELIVERY_S: Final = 60
+_LARGEST_PAYLOAD: Final = 512 * 1024
+_NS_PER_MS: Final = 1_000_000
+
+# Refusals come back as dead letters and in the summary; the client's own lines would tear the progress bar.
+logging.getLogger("kafka").setLevel(logging.CRITICAL)
+
+
+@dataclass(frozen=True)
+class _Message:
+    event: Event
+    key: bytes
+    value: bytes
+
+
+class EventSender:
+    """A producer for one replay. `events`, `items` and `dead_letters` count what was handed in; see `flush`.
+
+    Events of one user keep their order: one request is under way at a time, each batch is acknowledged by all
+    replicas. A retry may write a batch twice; the job knows duplicates by their event ids.
+
+    Raises `KafkaUnreachable` when no broker answers or a topic is missing.
+    """
+
+    def __init__(self, topics: KafkaSection, wall_ms: Callable[[], int] | None = None) -> None:
+        self.events = 0
+        self.items = 0
+        self.undelivered = 0
+        self.dead_letters: Counter[str] = Counter()
+        self._topics = topics
+        self._wall_ms = wall_ms or (lambda: time.time_ns() // _NS_PER_MS)
+        self._marks: deque[Any] = deque()
+        self._refused: deque[_Message] = deque()
+        self._producer = self._connect()
+
+    def send_event(self, event: Event) -> None:
+        """Hands in one event, stamped as sent now. Blocks while too much is under way."""
+        event = msgspec.structs.replace(event, sent=self._wall_ms())
+        try:
+            message = _Message(event, event.user_id.encode(), EVENTS.encode(event))
+        except ValueError as error:  # a number that fits no Avro type, or a text that is not Unicode
+            self._dead_letter(Reason.MALFORMED, str(error), event, repr(event).encode("utf-8", "replace"))
+            return
+        self.events += 1
+        try:
+            future = self._produce(message)
+        except MessageSizeTooLargeError as error:
+            self._refuse(message, error)
+            return
+        future.add_errback(partial(self._failed, message))
+        if self.events % _MARK_EVERY == 0:
+            self._wait_for_earlier(future)
+        if self._refused:
+            self._send_again()
+
+    def send_item(self, item: Item) -> None:
+        """Hands in one catalogue entry, keyed by its id."""
+        self._producer.send(self._topics.catalog, ITEMS.encode(item), item.item_id.encode())
+        self.items += 1
+
+    def put_aside(self, row: BadRow) -> None:
+        """Hands in a row that made no event or item, as a dead letter with its reason."""
+        self._put_aside(
+            DeadLetter(
+                reason=row.reason, detail=row.detail, topic=row.file, partition=-1, offset=row.row,
+                time=self._wall_ms() if row.time is None else row.time, payload=row.raw[:_LARGEST_PAYLOAD],
+            )
+        )  # fmt: skip
+
+    def flush(self) -> None:
+        """Returns when all that was handed in is acknowledged, or its time is up (`undelivered`)."""
+        self._marks.clear()
+        while True:
+            try:
+                self._producer.flush(timeout=2 * _DELIVERY_S)
+            except KafkaTimeoutError:
+                return
+            if not self._refused:
+                return
+            self._send_again()
+
+    def close(self) -> None:
+        """Ends the connection without waiting for what is under way."""
+        self._producer.close(timeout=1)
+
+    def _connect(self) -> Any:
+        try:
+            producer = KafkaProducer(
+                bootstrap_servers=self._topics.brokers, acks="all", enable_idempotence=False,
+                max_in_flight_requests_per_connection=1, batch_size=_BATCH_BYTES, linger_ms=_LINGER_MS,
+                delivery_timeout_ms=_DELIVERY_S * 1000, max_block_ms=10_000, metrics_enabled=False,
+            )  # fmt: skip
+        except (KafkaError, OSError) as error:
+            raise KafkaUnreachable(
+                f"Kafka at {self._topics.brokers} does not answer; start it (headrace up), or give --brokers"
+            ) from error
+        for topic in (self._topics.events, self._topics.catalog, self._topics.dead_letters):
+            try:
+                producer.partitions_for(topic)
+            except KafkaError as error:
+                producer.close(timeout=1)
+                raise KafkaUnreachable(
+                    f"Kafka at {self._topics.brokers} has no topic {topic}; headrace up makes it"
+                ) from error
+        return producer
+
+    def _produce(self, message: _Message) -> Any:
+        return self._producer.send(
+            self._topics.events, message.value, message.key, timestamp_ms=message.event.time
+        )
+
+    def _wait_for_earlier(self, future: Any) -> None:
+        # The producer buffers without bound: so one waits for the acknowledgement of an event further back.
+        self._marks.append(future)
+        if len(self._marks) > _MARKS:
+            mark = self._marks.popleft()
+            try:
+                mark.get(timeout=2 * _DELIVERY_S)
+            except KafkaError:
+                return  # counted by its own errback
+
+    def _failed(self, message: _Message, error: BaseException) -> None:
+        # The producer's thread calls it. A refused record fails its whole batch, so each is tried alone.
+        if isinstance(error, KafkaTimeoutError):
+            self.undelivered += 1
+        else:
+            self._refused.append(message)
+
+    def _send_again(self) -> None:
+        while self._refused:
+            message = self._refused.popleft()
+            try:
+                self._produce(message).get(timeout=_DELIVERY_S)
+            except KafkaTimeoutError:
+                self.undelivered += 1
+            except KafkaError as error:
+                self._refuse(message, error)
+
+    def _refuse(self, message: _Message, error: KafkaError) -> None:
+        self.events -= 1
+        self._dead_letter(REFUSED, str(error), message.event, message.value)
+
+    def _dead_letter(self, reason: str, detail: str, event: Event, payload: bytes) -> None:
+        if len(payload) > _LARGEST_PAYLOAD:
+            detail = f"{detail} (payload of {len(payload)} bytes, cut at {_LARGEST_PAYLOAD})"
+        self._put_aside(
+            DeadLetter(
+                reason=reason, detail=detail, topic=self._topics.events, partition=-1, offset=-1,
+                time=event.time, payload=payload[:_LARGEST_PAYLOAD],
+            )
+        )  # fmt: skip
+
+    def _put_aside(self, letter: DeadLetter) -> None:
+        self._producer.send(self._topics.dead_letters, DEAD_LETTERS.encode(letter))
+        self.dead_letters[letter.reason] += 1
