@@ -1,0 +1,144 @@
+"""`headrace user`: the Redis keys of a user, and what they hold."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+import redis
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from jobs import options, settings
+from jobs.send_progress import recorded_time
+from jobs.settings import Settings
+from schemas.errors import HeadraceError
+from schemas.pseudonym import Pseudonym
+from schemas.redis_keys import RedisKeys
+
+app = typer.Typer(help="Show what is kept of a user.", no_args_is_help=True)
+
+User = Annotated[str, typer.Argument(help="The user id, as your events name it.")]
+Prefix = Annotated[str | None, typer.Option("--prefix", help="First part of every key.")]
+
+
+class UserKeys(msgspec.Struct, frozen=True):
+    """A user's pseudonym and public keys."""
+
+    uid: str
+    rec: str
+    seg: str
+    profile: str
+
+
+class UserUnknown(HeadraceError):  # noqa: N818 (an answer, told as one line)
+    """Redis holds nothing of a user, or cannot be asked."""
+
+
+def user_keys(user_id: str, chosen: Settings) -> UserKeys:
+    """The keys of a user under the deployment's secret and prefix. Raises `UserUnknown` for an empty id."""
+    try:
+        uid = Pseudonym(chosen.secret()).of(user_id)
+    except ValueError as error:
+        raise UserUnknown(f"user {user_id!r}: {error}") from None
+    names = RedisKeys(chosen.redis.prefix)
+    return UserKeys(uid, names.rec(uid), names.seg(uid), names.profile(uid))
+
+
+def read_user(keys: UserKeys, client: Any) -> dict[str, Any]:
+    """What Redis holds of a user: `rec` and `profile` as parsed JSON or None, `seg` sorted."""
+    rec, profile = client.mget(keys.rec, keys.profile)
+    return {
+        "uid": keys.uid,
+        "rec": None if rec is None else msgspec.json.decode(rec),
+        "seg": sorted(name.decode() for name in client.smembers(keys.seg)),
+        "profile": None if profile is None else msgspec.json.decode(profile),
+    }
+
+
+@app.command("key")
+def key(
+    user: User, prefix: Prefix = None, config: options.Config = None, as_json: options.AsJson = False
+) -> None:
+    """Print the Redis keys of a user.
+
+    Example: redis-cli get "$(headrace user key 17850 --json | jq -r .rec)"
+    """
+    keys = user_keys(user, _settings(config, None, prefix))
+    if as_json:
+        print(msgspec.json.encode(keys).decode())
+    else:
+        print(keys.rec, keys.seg, keys.profile, sep="\n")
+
+
+@app.command("show")
+def show(
+    user: User,
+    url: options.Redis = None,
+    prefix: Prefix = None,
+    config: options.Config = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show a user's list, segments and profile.
+
+    Example: headrace user show 17850
+    """
+    chosen = _settings(config, url, prefix)
+    keys = user_keys(user, chosen)
+    try:
+        with redis.Redis.from_url(chosen.redis_url()) as client:
+            found = read_user(keys, client)
+            if found["rec"] is None and found["profile"] is None:
+                raise UserUnknown(f"user {user!r}: nothing at {keys.profile} in Redis at {chosen.redis.url}")
+            titles = _titles(client, RedisKeys(chosen.redis.prefix), found["rec"])
+    except redis.RedisError as error:
+        raise UserUnknown(f"Redis at {chosen.redis.url} does not answer ({error}); give --redis") from None
+    if as_json:
+        print(msgspec.json.encode(found).decode())
+    else:
+        _print_user(user, found, titles)
+
+
+def _settings(config: Any, url: str | None, prefix: str | None) -> Settings:
+    given = {"redis.url": url, "redis.prefix": prefix}
+    return settings.load(config, {name: value for name, value in given.items() if value is not None})
+
+
+def _titles(client: Any, names: RedisKeys, rec: dict[str, Any] | None) -> dict[str, str]:
+    listed = [item for item, _score, _why in rec["items"]] if rec else []
+    values = client.mget([names.item(item) for item in listed]) if listed else []
+    return {
+        item: msgspec.json.decode(value)["title"]
+        for item, value in zip(listed, values, strict=True)
+        if value is not None
+    }
+
+
+def _print_user(user: str, found: dict[str, Any], titles: dict[str, str]) -> None:
+    out = Console(highlight=False)
+    profile, rec = found["profile"], found["rec"]
+    out.print(f"[bold]{user}[/] is {found['uid']}", soft_wrap=True)
+    if profile:
+        session = profile["session"]
+        out.print(
+        title = f"list of {recorded_time(rec['at'])} UTC by {rec['model']}"
+        table = Table("", "item", "title", "score", "why", title=title)
+            f" with {session['depth']} events, {profile['drift']['drifts']} changes of taste"
+        )
+        if profile["affinities"]:
+            out.print("likes " + ", ".join(f"{name} {p:.0%}" for name, p in profile["affinities"]))
+    if found["seg"]:
+        out.print("in " + ", ".join(found["seg"]))
+    if rec:
+        table = Table(
+            "",
+            "item",
+            "title",
+            "score",
+            "why",
+            title=f"list of {recorded_time(rec['at'])} UTC by {rec['model']}",
+        )
+        for place, (item, score, why) in enumerate(rec["items"], 1):
+            table.add_row(str(place), item, titles.get(item, ""), f"{score:.4f}", why)
+        out.print(table)
