@@ -36,7 +36,8 @@ def test_the_table_knows_the_standards_countries_once_each() -> None:
     ("text", "code"),
     [
         ("mobile", "mobile"), ("Mobile ", "mobile"), ("iPhone", "mobile"), ("iPad", "tablet"),
-        ("PC", "desktop"), ("smart_tv", "tv"), ("fridge", "other"), ("other", "other"), ("", None), ("  ", None),
+        ("PC", "desktop"), ("smart_tv", "tv"), ("fridge", "other"), ("other", "other"), ("", None),
+        ("  ", None),
     ],
 )  # fmt: skip
 def test_devices(text: str, code: str | None) -> None:
