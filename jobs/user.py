@@ -131,14 +131,8 @@ def _print_user(user: str, found: dict[str, Any], titles: dict[str, str]) -> Non
     if found["seg"]:
         out.print("in " + ", ".join(found["seg"]))
     if rec:
-        table = Table(
-            "",
-            "item",
-            "title",
-            "score",
-            "why",
-            title=f"list of {recorded_time(rec['at'])} UTC by {rec['model']}",
-        )
+        title = f"list of {recorded_time(rec['at'])} UTC by {rec['model']}"
+        table = Table("", "item", "title", "score", "why", title=title)
         for place, (item, score, why) in enumerate(rec["items"], 1):
             table.add_row(str(place), item, titles.get(item, ""), f"{score:.4f}", why)
         out.print(table)
