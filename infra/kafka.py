@@ -8,7 +8,7 @@ import os
 import subprocess
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -24,6 +24,9 @@ from infra.service import Service
 
 USUAL_PORT = 9092
 MIB = 1024 * 1024
+
+QUICK_START = ("-XX:TieredStopAtLevel=1",)
+"""Java options with which the broker starts in two thirds of the time, and then does less a second."""
 
 COMPACTED: Mapping[str, str] = {"cleanup.policy": "compact"}
 """Configuration of a topic that keeps the last record of each key."""
@@ -70,8 +73,10 @@ class KafkaBroker:
         usual_port: int | None = None,
         data: Path | None = None,
         run: Path | None = None,
+        java_options: Sequence[str] = (),
     ) -> None:
         """`port` must be free; without it `usual_port` is tried, then any."""
+        self._java_options = java_options
         self.port = claim("Kafka", port, usual=usual_port, option="HEADRACE_KAFKA__PORT")
         self._controller_port = free_port()
         self._run = run or new_run("kafka")
@@ -99,10 +104,11 @@ class KafkaBroker:
             f"{environment['JAVA_HOME']}/bin/java",
             "-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-Xshare:auto",
             f"-Dlog4j2.configurationFile={logging}",
+            *self._java_options,
             "-cp", archives,
         ]  # fmt: skip
         if not (self._data / "meta.properties").exists():
-            self._format([*command, "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool"], properties)
+            self._format([*command, *QUICK_START, "kafka.tools.StorageTool"], properties)
         self.service.start([*command, "kafka.Kafka", properties], env=environment, grace=15.0)
         try:
             self.service.wait_until(self._serves, seconds=90)

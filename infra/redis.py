@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -108,7 +109,7 @@ class RedisServer:
         lines = [
             f"port {self.port}",
             f"bind {HOST}",
-            f'dir "{self._data}"',
+            f"dir {json.dumps(str(self._data), ensure_ascii=False)}",
             'save ""',
             f"appendonly {'yes' if self._append_only else 'no'}",
             "appendfsync everysec",
@@ -116,7 +117,7 @@ class RedisServer:
             "maxmemory-policy noeviction",
         ]
         if self._password:
-            lines.append(f'requirepass "{self._password}"')
+            lines.append(f"requirepass {json.dumps(self._password, ensure_ascii=False)}")
         return "\n".join(lines) + "\n"
 
     def _answers(self) -> bool:

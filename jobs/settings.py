@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, with_config
 from pydantic_core import PydanticCustomError
@@ -23,27 +23,41 @@ from jobs.settings_refusal import refusal
 from jobs.settings_sources import Layers, SettingsError, add_file, add_options, add_variables, settings_file
 from operators.affinity import AffinitySettings
 from operators.drift import DriftSettings
+from operators.ingest_settings import IngestSettings
+from operators.ranker import RankSettings
 from operators.refresh import RefreshSettings
+from operators.shelf import ShelfBounds
 from operators.statistics import StatisticsSettings
+from operators.user_step import StepSettings
+from udfs.worker_settings import PublishSettings
 
 __all__ = ["FlinkSection", "KafkaSection", "PageSection", "RedisSection", "Settings", "SettingsError", "load"]
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 AtLeastOne = Annotated[int, Field(ge=1)]
-T = TypeVar("T")
 
 STRICT = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
-def strict(section: type[T]) -> type[T]:
+def strict(kind: Any) -> None:
     """Have pydantic refuse unknown keys of a dataclass, and of the dataclasses inside it."""
-    for inner in get_type_hints(section).values():
-        if is_dataclass(inner) and isinstance(inner, type):
+    if is_dataclass(kind) and isinstance(kind, type):
+        with_config(ConfigDict(extra="forbid"))(kind)
+        for inner in get_type_hints(kind).values():
             strict(inner)
-    return with_config(ConfigDict(extra="forbid"))(section)
+    for inner in get_args(kind):
+        strict(inner)
 
 
-for _section in (AffinitySettings, DriftSettings, RefreshSettings, StatisticsSettings):
+for _section in (
+    IngestSettings,
+    StepSettings,
+    RefreshSettings,
+    StatisticsSettings,
+    RankSettings,
+    ShelfBounds,
+    PublishSettings,
+):
     strict(_section)
 
 
@@ -103,8 +117,19 @@ class FlinkSection(BaseModel):
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 10.0
     checkpoint_dir: Path | None = None
     """None: `data/checkpoints` under HEADRACE_HOME."""
+    state_ttl_days: AtLeastOne = 90
+    """A user of whom nothing is heard for so long is forgotten."""
     web_port: Port | None = None
     """Port of Flink's web UI; none: 8081 if that is free, else a free one."""
+
+
+class ModelSection(BaseModel):
+    """Which trained model ranks."""
+
+    model_config = STRICT
+
+    bundle: Path | None = None
+    """Folder of a model bundle; none: lists come from neighbours and trends, weighed by `rank.blend`."""
 
 
 class PrivacySection(BaseModel):
@@ -140,10 +165,24 @@ class Settings(BaseModel):
     flink: FlinkSection = FlinkSection()
     privacy: PrivacySection = PrivacySection()
     page: PageSection = PageSection()
+    model: ModelSection = ModelSection()
+    ingest: IngestSettings = IngestSettings()
+    step: StepSettings = StepSettings()
     refresh: RefreshSettings = RefreshSettings()
-    affinity: AffinitySettings = AffinitySettings()
-    drift: DriftSettings = DriftSettings()
     statistics: StatisticsSettings = StatisticsSettings()
+    rank: RankSettings = RankSettings()
+    shelf: ShelfBounds = ShelfBounds()
+    publish: PublishSettings = PublishSettings()
+
+    @property
+    def affinity(self) -> AffinitySettings:
+        """How affinities are learned; the rank workers read them by the same settings as the user step."""
+        return self.step.affinity
+
+    @property
+    def drift(self) -> DriftSettings:
+        """How drift is noticed."""
+        return self.step.drift
 
     def secret(self) -> bytes:
         """The secret of the pseudonyms: the set one, else that of HEADRACE_HOME, made when missing."""

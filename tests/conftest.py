@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from infra import java as java_runtime
-from infra.kafka import KafkaBroker, kept
+from infra.kafka import QUICK_START, KafkaBroker, kept
 from infra.redis import RedisServer
 
 
@@ -39,7 +39,7 @@ def redis_server(redis_process: RedisServer) -> RedisServer:
 @pytest.fixture(scope="session")
 def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
     """One Kafka broker for the whole run; tests keep apart by topics of their own (`new_topic`)."""
-    with KafkaBroker(run=tmp_path_factory.mktemp("kafka")) as broker:
+    with KafkaBroker(run=tmp_path_factory.mktemp("kafka"), java_options=QUICK_START) as broker:
         yield broker
 
 

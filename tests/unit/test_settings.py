@@ -59,7 +59,7 @@ def test_the_file_is_the_named_one_or_the_variables_or_the_usual_one() -> None:
 
 
 def test_a_variable_may_hold_a_table_as_json() -> None:
-    settings = load(variables={"HEADRACE_AFFINITY__ENGAGING": '{"view": 0.3}'})
+    settings = load(variables={"HEADRACE_STEP__AFFINITY__ENGAGING": '{"view": 0.3}'})
     assert settings.affinity.engaging == {"view": 0.3}
 
 
@@ -80,6 +80,7 @@ def test_a_variable_may_hold_a_table_as_json() -> None:
             ("shop.toml: refresh.intervals", "did you mean interval?", "most_interval"),
         ),
         ("[refresh]\ninterval = 'soon'\n", ("shop.toml: refresh.interval 'soon' cannot be used", "integer")),
+        ("[step.affinity]\nrate = 0\n", ("shop.toml: step.affinity.rate is no setting", "learning_rate")),
         ("[flink]\nparallelism = 0\n", ("shop.toml: flink.parallelism 0 cannot be used", "greater than")),
         ("[page]\nport = 70000\n", ("shop.toml: page.port 70000", "65535")),
         ("kafka = 3\n", ("shop.toml: kafka cannot be used",)),
