@@ -19,7 +19,7 @@ class LastItemCovisitation:
     by popularity.
     """
 
-    name = "last-item co-visitation"
+    name = "last-item"
 
     def __init__(self) -> None:
         self._after: defaultdict[int, dict[int, int]] = defaultdict(dict)

@@ -56,7 +56,7 @@ class SessionKnn:
     ln(sessions / sessions that hold it). Places left over go by popularity.
     """
 
-    name = "session-kNN"
+    name = "session-knn"
 
     def __init__(self, settings: SessionKnnSettings = SessionKnnSettings()) -> None:
         self._settings = settings

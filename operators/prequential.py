@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.numbering import Numbering
-from operators.prequential_score import Score, score_of
+from operators.prequential_score import Evaluation, Score, score_of
 from schemas.records import Event
 
 TOUCHING = frozenset({"view", "click", "like", "rating", "add_to_cart", "purchase"})
@@ -135,6 +135,21 @@ class Prequential:
             )
             for recommender, ranks, listed in zip(self._recommenders, self._ranks, self._listed, strict=True)
         ]
+
+    def evaluation(self, model: str | None, unused_rows: int, seconds: float) -> Evaluation:
+        """All figures so far, with what the caller knows of the run."""
+        return Evaluation(
+            events=self.events,
+            touching=self.touching,
+            counting=self.counting,
+            strict=self.strict,
+            users=len(self._touched),
+            items=len(self._seen_items),
+            unused_rows=unused_rows,
+            model=model,
+            seconds=seconds,
+            recommenders=self.scores(),
+        )
 
     def ranks(self) -> dict[str, NDArray[np.uint8]]:
         """By recommender, the rank of each counting event's item: 1 to `LENGTH`, 0 where it is not listed."""

@@ -52,3 +52,22 @@ def score_of(name: str, ranks: NDArray[np.uint8], strict: NDArray[np.bool_], cov
         strict_mrr=mean_reciprocal_rank(ranks[strict]),
         coverage=coverage,
     )
+
+
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures of one run. `model` names the bundle of Headrace's list, None where it had none.
+
+    `events` were learned from, `touching` of them touch an item; `counting` and `strict` were judged. `items`
+    are the touched ones, of which `coverage` is a share. `unused_rows` of the file made no usable event.
+    """
+
+    events: int
+    touching: int
+    counting: int
+    strict: int
+    users: int
+    items: int
+    unused_rows: int
+    model: str | None
+    seconds: float
+    recommenders: list[Score]
