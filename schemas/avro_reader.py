@@ -30,6 +30,15 @@ _PROMOTES = {
     ("float", "double"), ("string", "bytes"), ("bytes", "string"),
 }  # fmt: skip
 
+_OTHER_MEANING = frozenset(
+    {
+        "decimal", "big-decimal", "duration", "date", "time-millis", "time-micros",
+        "timestamp-millis", "timestamp-micros", "timestamp-nanos",
+        "local-timestamp-millis", "local-timestamp-micros", "local-timestamp-nanos",
+    }
+)  # fmt: skip
+"""Logical types whose values would be read as something else: microseconds as milliseconds, and the like."""
+
 
 def compile_reader(writer: Schema, ours: Schema, records: Mapping[str, type]) -> Reader:
     """A reader of what `writer` wrote as our record; `records` gives the class of each of our record names.
@@ -37,8 +46,11 @@ def compile_reader(writer: Schema, ours: Schema, records: Mapping[str, type]) ->
     Raises `SchemaRefused`, naming the field, when `writer` does not resolve to `ours`.
     """
     compiler = _ReaderCompiler(records)
-    compiler.resolve(writer, ours, "record", "")
-    return compiler.lines.function("data, at", "return record, at")
+    try:
+        compiler.resolve(writer, ours, "record", "")
+        return compiler.lines.function("data, at", "return record, at")
+    except (SyntaxError, RecursionError, MemoryError):  # Python's own limits on nested blocks
+        raise SchemaRefused("", "its types are nested too deeply to be read here; flatten them") from None
 
 
 class _ReaderCompiler:
@@ -83,12 +95,9 @@ class _ReaderCompiler:
                     self.lines.add(f"{values}[{key}] = {value}")
                 self.lines.add(f"{target} = {values}")
             case has, wants if has == wants or (has, wants) in _PROMOTES:
-                if logical_type(ours) == "timestamp-millis" and logical_type(writer) not in (
-                    None,
-                    "timestamp-millis",
-                ):
-                    why = f"{logical_type(writer)} would be read as milliseconds: send timestamp-millis"
-                    raise SchemaRefused(path, why)
+                theirs, own = logical_type(writer), logical_type(ours)
+                if theirs != own and theirs in _OTHER_MEANING:
+                    raise SchemaRefused(path, f"{theirs} does not resolve to our {own or wants}")
                 self._primitive(has, wants, target)
             case has, wants:
                 raise SchemaRefused(path, f"{has} does not resolve to our {wants}")
@@ -223,7 +232,7 @@ class _ReaderCompiler:
         self.lines.add("else: n, at = varint(data, at)")
 
     def _length(self) -> None:
-        """`n` becomes the end of the bytes that begin at `at`; if beyond the data, whoever reads on sees it."""
+        """`n` becomes the end of the bytes from `at`; if it lies beyond the data, whoever reads on sees it."""
         self._number()
         self.lines.add("if n & 1: malformed('', 'length', n, at)")
         self.lines.add("n = at + (n >> 1)")

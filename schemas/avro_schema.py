@@ -29,7 +29,10 @@ def read_schema(schema_json: str) -> Schema:
         raise SchemaRefused("", f"not an Avro schema: {error}") from error
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise SchemaRefused("", f"not an Avro schema: {type(error).__name__}: {error}") from error
-    return _resolved(parsed, {}, ())
+    try:
+        return _resolved(parsed, {}, ())
+    except RecursionError:
+        raise SchemaRefused("", "its types are nested too deeply to be read here; flatten them") from None
 
 
 def fingerprint(schema_json: str) -> int:

@@ -36,7 +36,8 @@ class SchemaRegistry:
     """A client of the registry at `url`, for reading.
 
     A registry that does not answer is asked again until `patience` seconds are over; the message then waits
-    among the dead letters, as it does when the registry does not know the id. `sleep` makes the pauses.
+    among the dead letters, as it does when the registry does not know the id. For as long again the registry
+    is left alone, so that an outage does not hold every message back. `sleep` makes the pauses.
     """
 
     def __init__(
@@ -55,8 +56,11 @@ class SchemaRegistry:
         self._patience = patience
         self._clock = clock
         self._sleep = sleep
+        self._left_alone_until = float("-inf")
 
     def schema(self, schema_id: int) -> str:
+        if self._clock() < self._left_alone_until:
+            raise UndecodableRecord(Reason.REGISTRY_UNAVAILABLE, f"{self._url} did not answer a moment ago")
         deadline = self._clock() + self._patience
         pause = 0.1
         while True:
@@ -70,6 +74,7 @@ class SchemaRegistry:
             except (OSError, ValueError, KeyError, TypeError) as error:
                 problem = str(error) or type(error).__name__
             if self._clock() + pause > deadline:
+                self._left_alone_until = self._clock() + self._patience
                 raise UndecodableRecord(
                     Reason.REGISTRY_UNAVAILABLE, f"schema {schema_id} from {self._url}: {problem}"
                 )

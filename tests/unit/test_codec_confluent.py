@@ -105,10 +105,21 @@ def test_a_registry_that_fails_for_a_moment_is_asked_again(registry: Registry) -
     assert pauses == [0.1, 0.2]
 
 
-def test_a_registry_that_is_away_is_a_reason_of_its_own_and_is_asked_again_later(registry: Registry) -> None:
-    registry.failures = 1
-    book = SchemaBook(SchemaRegistry(registry.url, patience=0.0))
+def test_a_registry_that_is_away_holds_back_one_message_and_is_asked_again_later(registry: Registry) -> None:
+    registry.failures = 100
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    book = SchemaBook(SchemaRegistry(registry.url, patience=1.0, clock=lambda: now[0], sleep=sleep))
     assert reason_of(book, framed(7)) is Reason.REGISTRY_UNAVAILABLE
+    asked = len(registry.asked)
+    assert asked > 2
+    assert reason_of(book, framed(7)) is Reason.REGISTRY_UNAVAILABLE
+    assert len(registry.asked) == asked
+    registry.failures = 0
+    now[0] += 1.0
     assert book.decode_event(framed(7)) == EVENT
 
 

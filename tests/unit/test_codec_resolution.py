@@ -106,7 +106,9 @@ def test_null_where_we_have_no_null_takes_our_default() -> None:
         (customers({"name": "value", "type": "string"}), "value", "string does not resolve to our double"),
         (customers({"name": "value", "type": ["null", "string"]}), "value", "string does not resolve"),
         (customers({"name": "sent", "type": {"type": "long", "logicalType": "timestamp-micros"}}), "sent",
-         "send timestamp-millis"),
+         "timestamp-micros does not resolve to our timestamp-millis"),
+        (customers({"name": "query", "type": {"type": "bytes", "logicalType": "decimal", "precision": 9}}),
+         "query", "decimal does not resolve to our string"),
         (customers({"name": "items", "type": {"type": "array", "items": "int"}}), "items[]", "int does not"),
         (customers({"name": "blank", "type": {"type": "array", "items": "null"}}), "blank", "take no bytes"),
         ({"type": "record", "name": "Event", "fields": [{"name": "user_id", "type": "string"}]}, "event_id",
@@ -142,6 +144,16 @@ def test_a_schema_that_does_not_resolve_is_refused_by_its_field(schema: Schema, 
 def test_what_is_no_schema_of_events_or_items_is_refused(text: str, why: str) -> None:
     with pytest.raises(SchemaRefused, match=why):
         SchemaBook().add(text)
+
+
+def test_endless_nesting_is_refused() -> None:
+    for levels in (30, 3000):
+        nested = '{"type": "array", "items": ' * levels + '"string"' + "}" * levels
+        schema = json.dumps(customers()).replace(
+            '"fields": [', f'"fields": [{{"name": "x", "type": {nested}}}, '
+        )
+        with pytest.raises(SchemaRefused, match=r"nested too deeply|RecursionError"):
+            SchemaBook().add(schema)
 
 
 def test_a_schema_is_unknown_until_it_is_added() -> None:
