@@ -122,9 +122,8 @@ def _print_user(user: str, found: dict[str, Any], titles: dict[str, str]) -> Non
     if profile:
         session = profile["session"]
         out.print(
-        title = f"list of {recorded_time(rec['at'])} UTC by {rec['model']}"
-        table = Table("", "item", "title", "score", "why", title=title)
-            f" with {session['depth']} events, {profile['drift']['drifts']} changes of taste"
+            f"{profile['events']:,} events, last {recorded_time(profile['at'])} UTC,"
+            f" session {session['number']} with {session['depth']} events, {profile['drift']['drifts']} changes of taste"
         )
         if profile["affinities"]:
             out.print("likes " + ", ".join(f"{name} {p:.0%}" for name, p in profile["affinities"]))

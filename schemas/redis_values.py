@@ -85,7 +85,7 @@ class ProfileValue(msgspec.Struct, frozen=True, kw_only=True):
 class SimilarValue(msgspec.Struct, frozen=True, kw_only=True):
     """`hr:similar:{item_id}`: what goes with the item, best first, as `[item_id, score]`.
 
-    A score is the decayed sum of co-visits as of `at`: comparable within the list.
+    A score is the decayed sum of visits together, as a share of the list's best; `at` is when it was made.
     """
 
     v: int = 1
@@ -96,7 +96,7 @@ class SimilarValue(msgspec.Struct, frozen=True, kw_only=True):
 class TrendingValue(msgspec.Struct, frozen=True, kw_only=True):
     """`hr:trending:{scope}`: popular now within the scope, best first, as `[item_id, score]`.
 
-    A score is the decayed sum of event weights as of `at`: comparable within the list.
+    A score is the decayed sum of event weights, as a share of the list's best; `at` is when it was made.
     """
 
     v: int = 1
