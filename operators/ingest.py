@@ -6,7 +6,6 @@ replay accepts and rejects the same. Lateness is not judged here but against the
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ import msgspec
 from operators.canonical_codes import canonical_country, canonical_device, canonical_type
 from operators.dead_letters import Rejected
 from operators.ingest_settings import ANY_NUMBER, VALUES, IngestSettings, Range
+from operators.item_ids import ItemIds
 from operators.outliers import ANY_CATEGORY, Limits
 from schemas.identifiers import canonical_id
 from schemas.reason import Reason, UndecodableRecord
@@ -58,8 +58,7 @@ class Ingest:
         self._quantity = settings.quantity
         self._prices: Limits = settings.limits.price
         self._quantities: Limits = settings.limits.quantity
-        self._fold = {"keep": None, "upper": str.upper, "lower": str.lower}[settings.item_case]
-        self._product = re.compile(settings.item_pattern).fullmatch if settings.item_pattern else None
+        self._ids = ItemIds(settings.item_case, settings.item_pattern)
         values = {**VALUES, **settings.values}
         named = settings.item_types | settings.value_types | settings.price_types
         self._rules = {
@@ -99,11 +98,11 @@ class Ingest:
         rule = self._rules.get(kind, self._unruled)
         item_id = event.item_id
         if item_id is not None:
-            item_id = self._item_id(item_id)
+            item_id = self._ids.canonical(item_id)
             if item_id is not None:
                 if len(item_id) > longest:
                     return Rejected(Reason.OUT_OF_RANGE, f"item_id of more than {longest} characters")
-                if self._product is not None and self._product(item_id) is None:
+                if not self._ids.is_product(item_id):
                     return Rejected(
                         Reason.NOT_A_PRODUCT, f"item_id {item_id!r} is not written as a product's"
                     )
@@ -133,16 +132,10 @@ class Ingest:
             if cleaned is not context:
                 changed["context"] = cleaned
         if event.items:
-            items = tuple(item for item in map(self._item_id, event.items) if item is not None)
+            items = tuple(item for item in map(self._ids.canonical, event.items) if item is not None)
             if items != event.items:
                 changed["items"] = items
         return changed
-
-    def _item_id(self, text: str) -> str | None:
-        item_id = canonical_id(text)
-        if self._fold is not None:
-            item_id = self._fold(item_id)
-        return item_id or None
 
     def _numbers(self, event: Event, kind: str, rule: _TypeRule, item_id: str | None) -> Rejected | None:
         value, quantity = event.value, event.quantity

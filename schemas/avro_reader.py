@@ -232,7 +232,7 @@ class _ReaderCompiler:
         self.lines.add("else: n, at = varint(data, at)")
 
     def _length(self) -> None:
-        """`n` becomes the end of the bytes from `at`; if it lies beyond the data, whoever reads on sees it."""
+        """`n` becomes the end of the bytes from `at`. One beyond the data is seen by whoever reads on."""
         self._number()
         self.lines.add("if n & 1: malformed('', 'length', n, at)")
         self.lines.add("n = at + (n >> 1)")
