@@ -18,7 +18,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from infra import jars, java
 from infra.errors import InfraError
-from infra.home import home, new_run
+from infra.home import new_run
 from infra.ports import HOST, claim, free_port, is_free
 from infra.service import Service
 
@@ -216,11 +216,6 @@ def create_topics(
             time.sleep(0.05)
     finally:
         admin.close()
-
-
-def data_folder() -> Path:
-    """Where the broker of `headrace up` keeps its log."""
-    return home() / "data" / "kafka"
 
 
 def topic_names(brokers: str) -> list[str]:

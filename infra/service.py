@@ -56,6 +56,10 @@ class Service:
                 raise InfraError(f"{self.name} was not ready within {seconds:.0f} s; {self._quoted()}")
             time.sleep(0.05)
 
+    def ended(self) -> str:
+        """What to say of a service that ended though nobody stopped it."""
+        return f"{self.name} has ended; {self._quoted()}"
+
     def alive(self) -> bool:
         """Whether the process runs."""
         return self._guard is not None and self._guard.poll() is None
