@@ -20,7 +20,7 @@ class ItemIds:
         self._product = re.compile(pattern).fullmatch if pattern else None
 
     def canonical(self, text: str) -> str | None:
-        """The id in the configured case, without white space around it and in NFC; None when nothing is left."""
+        """The id in the configured case, in NFC, without white space around it; None if nothing is left."""
         # The case comes first: a letter in the other case may be composed in another way.
         return canonical_id(text if self._fold is None else self._fold(text)) or None
 
