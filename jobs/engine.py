@@ -28,7 +28,6 @@ _JOB = {
     "restart-strategy.type": "exponential-delay",
     "restart-strategy.exponential-delay.initial-backoff": "500 ms",
     "restart-strategy.exponential-delay.max-backoff": "5 s",
-    "table.exec.mini-batch.enabled": "true",
     "table.exec.mini-batch.allow-latency": "1 s",
     "table.exec.mini-batch.size": "20000",
     "table.exec.sink.upsert-materialize": "NONE",
@@ -74,7 +73,32 @@ def environment(
     configuration = Configuration()
     for key, value in options.items():
         configuration.set_string(key, value)
-    streams = StreamExecutionEnvironment.get_execution_environment(configuration)
+    return _prepared(StreamExecutionEnvironment.get_execution_environment(configuration), options, parallelism)
+
+
+def remote_environment(
+    options: Mapping[str, str], parallelism: int, host: str, port: int
+) -> tuple[StreamExecutionEnvironment, StreamTableEnvironment]:
+    """An environment whose jobs run on the cluster with its REST interface at host:port."""
+    from pyflink.java_gateway import get_gateway
+    from pyflink.util.java_utils import to_jarray
+
+    gateway = get_gateway()
+    configuration = Configuration()
+    for key, value in options.items():
+        configuration.set_string(key, value)
+    remote = gateway.jvm.org.apache.flink.streaming.api.environment.StreamExecutionEnvironment
+    streams = StreamExecutionEnvironment(
+        remote.createRemoteEnvironment(
+            host, port, configuration._j_configuration, to_jarray(gateway.jvm.String, [])
+        )
+    )
+    return _prepared(streams, options, parallelism)
+
+
+def _prepared(
+    streams: StreamExecutionEnvironment, options: Mapping[str, str], parallelism: int
+) -> tuple[StreamExecutionEnvironment, StreamTableEnvironment]:
     streams.set_parallelism(parallelism)
     tables = StreamTableEnvironment.create(streams)
     for key, value in options.items():

@@ -92,9 +92,10 @@ class LocalStack:
             "Flink's web UI",
             self._settings.flink.web_port,
             usual=flink.USUAL_WEB_PORT,
-            option="HEADRACE_FLINK__WEB_PORT",
+            option="--web-port or HEADRACE_FLINK__WEB_PORT",
         )
         self._told["HEADRACE_FLINK__WEB_PORT"] = str(port)
+        self._told["HEADRACE_FLINK__CHECKPOINT_DIR"] = str(self._data / "checkpoints")
         self.flink_url = f"http://127.0.0.1:{port}"
         job = self._headrace("The job", "run.log", "run")
         job.wait_until(lambda: _all_tasks_run(self.flink_url), seconds=JOB_SECONDS)
@@ -102,7 +103,12 @@ class LocalStack:
 
     def start_page(self) -> str:
         """Start `headrace serve` and wait until it answers; the page's address."""
-        port = claim("the demo page", self._settings.page.port, usual=PAGE_PORT, option="HEADRACE_PAGE__PORT")
+        port = claim(
+            "the demo page",
+            self._settings.page.port,
+            usual=PAGE_PORT,
+            option="--page-port or HEADRACE_PAGE__PORT",
+        )
         self.page_url = f"http://127.0.0.1:{port}"
         page = self._headrace(
             "The demo page", "page.log", "serve", "--port", str(port), "--flink", self.flink_url

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,7 +20,7 @@ class Tables(Protocol):
 
 @dataclass(frozen=True)
 class KafkaTables:
-    """Topics. `bounded` stops at what the topics hold when the job starts."""
+    """Topics; `messages` are those that the job writes to besides the recommendations. `bounded` stops at what the topics hold when the job starts."""
 
     brokers: str
     group: str
@@ -28,6 +28,7 @@ class KafkaTables:
     catalog: str
     control: str
     recommendations: str
+    messages: Sequence[str]
     client: Mapping[str, str]
     bounded: bool = False
 
@@ -40,7 +41,8 @@ class KafkaTables:
             'key.format' = 'raw', 'key.fields' = 'uid', 'value.format' = 'raw',
             'value.fields-include' = 'EXCEPT_KEY')"""
         yield f"""create temporary table messages (topic string metadata, payload bytes) with (
-            {self._connection()}, 'sink.delivery-guarantee' = 'at-least-once', 'format' = 'raw')"""
+            {self._connection()}, 'topic' = '{";".join(self.messages)}', 'sink.delivery-guarantee' = 'at-least-once',
+            'format' = 'raw')"""
         yield from redis_tables()
 
     def _source(self, name: str, topic: str, watermark: str) -> str:
@@ -82,7 +84,7 @@ def redis_tables() -> Iterator[str]:
     """What ends in Redis is written by the functions themselves; their row counts end here."""
     for name, columns in (
         ("co_visits", "a string, b string, written int, primary key (a, b) not enforced"),
-        ("popularity", "scope string, item string, written int, primary key (scope, item) not enforced"),
+        ("popularity", "area string, item string, written int, primary key (area, item) not enforced"),
         ("session_steps", "written int"),
     ):
         yield f"create temporary table {name} ({columns}) with ('connector' = 'blackhole')"

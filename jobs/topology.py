@@ -39,14 +39,16 @@ def build(tables: StreamTableEnvironment, plan: Plan) -> StatementSet:
         tables.execute_sql(ddl)
     register_functions(tables, plan)
     follow_users(tables, plan)
+    # Not before: on the sources it would swallow the watermarks that time exits.
+    tables.get_config().set("table.exec.mini-batch.enabled", "true")
     statements = tables.create_statement_set()
     for sql in (
         "insert into recommendations select uid, log from"
-        " (select uid, rank_users(refresh) as log from steps_and_more where refresh is not null)"
+        " (select uid, rank_users(request) as log from steps_and_more where request is not null)"
         " where log is not null",
         "insert into messages select topic, payload from steps_and_more where topic is not null",
         f"insert into co_visits select a, b, publish_co_visits(a, b, score) from ({co_visits(plan.statistics)})",
-        "insert into popularity select scope, item, publish_popularity(scope, item, score)"
+        "insert into popularity select area, item, publish_popularity(area, item, score)"
         f" from ({popularity(plan.statistics)})",
         "insert into session_steps select publish_steps(session, item, ts) from steps",
         "insert into messages select letter_topic, letter from (select"
@@ -67,12 +69,12 @@ def follow_users(tables: StreamTableEnvironment, plan: Plan) -> None:
         .process(UserStepFunction(plan.step), output_type=STEP_ROW)
         .uid("user-step")
         .name("user step")
-        # Chained, the step would stand still while the rank worker ends its bundle.
-        .disable_chaining()
+        # One to one, but not chained: the step would stand still while the rank worker ends its bundle.
+        .rescale()
     )
     tables.create_temporary_view("steps_and_more", tables.from_data_stream(step))
     tables.execute_sql(
-        "create temporary view steps as select item, prev, scopes, weight, `session`, ts"
+        "create temporary view steps as select item, earlier, scopes, weight, `session`, ts"
         " from steps_and_more where item is not null"
     )
 

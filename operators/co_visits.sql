@@ -5,10 +5,10 @@ select a, b, ln(sum(weight)) + {rate} * {epoch_ms} * epoch as score
 from (
   select p as a, item as b, ts / {epoch_ms} as epoch,
          weight * power({position_decay}, place - 1) * exp({rate} * mod(ts, {epoch_ms})) as weight
-  from steps cross join unnest(prev) with ordinality as t (p, place)
+  from steps cross join unnest(earlier) with ordinality as t (p, place)
   union all
   select item as a, p as b, ts / {epoch_ms} as epoch,
          {reverse_weight} * weight * power({position_decay}, place - 1) * exp({rate} * mod(ts, {epoch_ms})) as weight
-  from steps cross join unnest(prev) with ordinality as t (p, place)
+  from steps cross join unnest(earlier) with ordinality as t (p, place)
 )
 group by a, b, epoch

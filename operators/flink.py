@@ -38,7 +38,7 @@ END_OF_TIME = 2**63 - 2
 """An event-time timer that fires at the end of bounded input, and never before."""
 
 STEP_ROW = Types.ROW_NAMED(
-    ["uid", "refresh", "item", "prev", "scopes", "weight", "session", "ts", "topic", "payload"],
+    ["uid", "request", "item", "earlier", "scopes", "weight", "session", "ts", "topic", "payload"],
     [
         Types.STRING(),
         Types.PRIMITIVE_ARRAY(Types.BYTE()),
@@ -53,7 +53,7 @@ STEP_ROW = Types.ROW_NAMED(
     ],
 )
 """The one kind of row that leaves the user step; each of its uses reads the fields that it needs:
-`uid, refresh` for ranking, `item … ts` for the item statistics, `topic, payload` for what goes to Kafka."""
+`uid, request` for ranking, `item` to `ts` for the item statistics, `topic, payload` for what goes to Kafka."""
 
 BOOK = SchemaBook()
 """The schemas known to this process. In thread mode the key selector and the user step of one JVM share an
@@ -121,7 +121,7 @@ class UserStepFunction(KeyedBroadcastProcessFunction):  # type: ignore[misc]
         self._policy = RefreshPolicy(settings.refresh)
         self._pressure = Pressure(settings.pressure) if settings.pressure else None
         self._pseudonym = Pseudonym(settings.secret)
-        self._first_subtask = runtime_context.get_index_of_this_subtask() == 0
+        self._first_subtask = _subtask(runtime_context) == 0
         metrics = runtime_context.get_metrics_group().add_group("headrace")
         self._accepted = metrics.counter("accepted")
         self._duplicates = metrics.counter("duplicates")
@@ -259,6 +259,11 @@ def _row(uid: str, request: bytes | None, outcome: StepOutcome) -> Row:
 
 def _message(topic: str, payload: bytes) -> Row:
     return Row(None, None, None, (), (), None, None, None, topic, payload)
+
+
+def _subtask(context: RuntimeContext) -> int:
+    # PyFlink's own method asks for one that Flink 2 no longer has.
+    return int(context._runtime_context.getTaskInfo().getIndexOfThisSubtask())
 
 
 def _bytes_state(name: str, ttl: StateTtlConfig) -> ValueStateDescriptor:

@@ -15,18 +15,19 @@ from schemas.records import DeadLetter
 from udfs.rank_worker import RankWorker
 from udfs.worker_settings import WorkerSettings
 
-_workers: dict[WorkerSettings, RankWorker] = {}
+_workers: dict[str, RankWorker] = {}
 _starting = threading.Lock()
 
 
 def shared_worker(settings: WorkerSettings) -> RankWorker:
     """The started rank worker of this process."""
     with _starting:
-        worker = _workers.get(settings)
+        told = repr(settings)
+        worker = _workers.get(told)
         if worker is None:
             worker = RankWorker(settings)
             worker.start()
-            _workers[settings] = worker
+            _workers[told] = worker
         return worker
 
 

@@ -1,0 +1,146 @@
+"""`headrace run`: the personalization job alone, between the Kafka and the Redis that are there, or on a file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra import jars, java
+from infra.kafka import topic_names
+from infra.ports import claim
+from jobs import options, settings
+from jobs.checkpoints import newest_checkpoint
+from jobs.settings import Settings
+from schemas.errors import HeadraceError
+
+USUAL_WEB_PORT = 8081
+
+
+class NotReady(HeadraceError):
+    """Something that the job needs is missing."""
+
+
+def command(
+    config: options.Config = None,
+    brokers: options.Brokers = None,
+    redis: options.Redis = None,
+    cluster: Annotated[str | None, typer.Option("--cluster", help="Submit to the Flink cluster at HOST:PORT.")] = None,
+    parallelism: Annotated[int | None, typer.Option("--parallelism", min=1, help="Parallel subtasks.")] = None,
+    web_port: Annotated[int | None, typer.Option("--web-port", help="Port of Flink's web UI.")] = None,
+    model: Annotated[Path | None, typer.Option("--model", help="Model bundle to rank with.")] = None,
+    restore: Annotated[
+        str, typer.Option("--restore", help="Go on from: auto (newest local checkpoint), none, or a savepoint.")
+    ] = "auto",
+    source: Annotated[Path | None, typer.Option("--source", help="Events file; no Kafka, bounded.")] = None,
+    items: Annotated[Path | None, typer.Option("--items", help="Items file, with --source.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder for what would go to Kafka, with --source.")] = Path("out"),
+    as_json: options.AsJson = False,
+) -> None:
+    """Run the personalization job.
+
+    Example: headrace run --brokers localhost:9092 --redis redis://localhost:6379/0
+    """
+    chosen = {
+        "kafka.brokers": brokers,
+        "redis.url": redis,
+        "flink.parallelism": parallelism,
+        "flink.web_port": web_port,
+        "model.bundle": model,
+    }
+    told = settings.load(config, {name: value for name, value in chosen.items() if value is not None})
+    if source is not None:
+        from jobs.bounded_run import run_file
+
+        run_file(told, source, items, out, own_redis=redis is None, as_json=as_json)
+        return
+    if items is not None:
+        raise NotReady("--items goes with --source; a live job reads items from the catalogue topic: headrace send --items")
+    check_topics(told)
+    if cluster is not None:
+        submit(told, cluster, restore)
+    else:
+        run_job(told, restore)
+
+
+def check_topics(told: Settings) -> None:
+    """Raise `NotReady` when a topic of the job is missing."""
+    kafka = told.kafka
+    wanted = {
+        kafka.events, kafka.catalog, kafka.control, kafka.control_status,
+        kafka.recommendations, kafka.segment_changes, kafka.drift, kafka.dead_letters,
+    }  # fmt: skip
+    if missing := sorted(wanted - set(topic_names(kafka.brokers))):
+        raise NotReady(f"Kafka at {kafka.brokers} lacks {', '.join(missing)}: create them, or start with `headrace up`")
+
+
+def run_job(told: Settings, restore: str = "auto", on_start: Callable[[str], None] = print) -> None:
+    """Run the live job on the embedded minicluster until it is interrupted. Raises `JobFailed` when it ends itself.
+
+    `on_start` is told the address of the web UI once the job is submitted.
+    """
+    java.use()
+    from jobs.engine import environment, job_options, minicluster_options
+    from jobs.job_graph import check_python_mode, name_operators
+    from jobs.plan import live_plan
+    from jobs.running_job import wait
+    from jobs.topology import build
+
+    folder = checkpoint_folder(told)
+    port = claim("Flink's web UI", told.flink.web_port, usual=USUAL_WEB_PORT, option="HEADRACE_FLINK__WEB_PORT")
+    flink = job_options(told.flink.checkpoint_seconds, told.flink.state_ttl_days, folder)
+    flink |= minicluster_options(jars.classpath("connector"), port, told.flink.parallelism)
+    flink |= _restored(restore, folder)
+    streams, tables = environment(flink, told.flink.parallelism)
+    build(tables, live_plan(told)).attach_as_datastream()
+    name_operators(streams)
+    check_python_mode(streams)
+    client = streams.execute_async("personalize")
+    on_start(f"http://127.0.0.1:{port}")
+    wait(client)
+
+
+def submit(told: Settings, cluster: str, restore: str = "none") -> str:
+    """Submit the live job to a cluster, whose lib folder holds the connector. Returns the job's id."""
+    java.use()
+    from jobs.engine import job_options, remote_environment
+    from jobs.job_graph import check_python_mode, name_operators
+    from jobs.plan import live_plan
+    from jobs.topology import build
+
+    host, _, port = cluster.rpartition(":")
+    if not host or not port.isdigit():
+        raise NotReady(f"--cluster {cluster!r}: give HOST:PORT of the cluster's REST interface")
+    flink = job_options(told.flink.checkpoint_seconds, told.flink.state_ttl_days, told.flink.checkpoint_dir)
+    if restore not in ("auto", "none"):
+        flink["execution.state-recovery.path"] = restore
+    streams, tables = remote_environment(flink, told.flink.parallelism, host, int(port))
+    build(tables, live_plan(told)).attach_as_datastream()
+    name_operators(streams)
+    check_python_mode(streams)
+    job = str(streams.execute_async("personalize").get_job_id())
+    print(f"job {job} runs on http://{cluster}", file=sys.stderr)
+    return job
+
+
+def checkpoint_folder(told: Settings) -> Path:
+    """Where the local job keeps its checkpoints."""
+    from infra.home import home
+
+    return told.flink.checkpoint_dir or home() / "data" / "checkpoints"
+
+
+def _restored(restore: str, folder: Path) -> dict[str, str]:
+    if restore == "none":
+        return {}
+    place = newest_checkpoint(folder) if restore == "auto" else Path(restore)
+    if place is None:
+        return {}
+    if not os.path.exists(place):
+        raise NotReady(f"--restore {restore}: there is no checkpoint or savepoint")
+    print(f"going on from {place}", file=sys.stderr)
+    return {"execution.state-recovery.path": place.resolve().as_uri()}

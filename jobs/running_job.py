@@ -1,0 +1,73 @@
+"""A submitted job: waiting for it, saying what is wrong with it, and ending it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from pyflink.common import JobClient, JobStatus
+
+from schemas.errors import HeadraceError
+
+logger = logging.getLogger(__name__)
+
+_ENDED = (JobStatus.FINISHED, JobStatus.FAILED, JobStatus.CANCELED)
+_LOOK_EVERY_S = 0.5
+
+
+class JobFailed(HeadraceError):
+    """The job ended, and not because its input did."""
+
+
+def wait(client: JobClient) -> None:
+    """Wait until the job's bounded input is used up.
+
+    Raises `JobFailed` when it ends otherwise. On Ctrl-C the job is cancelled first; its checkpoints stay.
+    """
+    try:
+        while True:
+            status = client.get_job_status().result()
+            if status in _ENDED:
+                break
+            time.sleep(_LOOK_EVERY_S)
+    except (KeyboardInterrupt, SystemExit):
+        cancel(client)
+        raise
+    if status is not JobStatus.FINISHED:
+        raise JobFailed(f"the job ended as {status.name}: {_cause(client)}")
+
+
+def cancel(client: JobClient, seconds: float = 20.0) -> None:
+    """Cancel the job and wait for its end, for so long at most."""
+    try:
+        client.cancel().result()
+        until = time.monotonic() + seconds
+        while client.get_job_status().result() not in _ENDED and time.monotonic() < until:
+            time.sleep(0.1)
+    except Exception as error:  # noqa: BLE001 - the minicluster may be gone already, which is what was wanted
+        logger.info("cancelling: %s", error)
+
+
+def _cause(client: JobClient) -> str:
+    try:
+        client.get_job_execution_result().result()
+    except Exception as error:  # noqa: BLE001 - py4j wraps whatever Flink says
+        return root_cause(str(error))
+    return "no cause is known"
+
+
+def root_cause(trace: str) -> str:
+    """The innermost cause in a Java stack trace.
+
+    >>> root_cause("a.B: outer\\n\\tat x\\nCaused by: c.D: inner\\n\\tat y")
+    'c.D: inner'
+    """
+    causes = [line.split("Caused by:", 1)[1].strip() for line in trace.splitlines() if "Caused by:" in line]
+    return causes[-1] if causes else trace.strip().splitlines()[0] if trace.strip() else "no cause is known"
+
+
+def failures(rest: Any, job: str) -> list[str]:
+    """What made the job restart, newest first, from Flink's REST interface (`rest` answers a GET of a path)."""
+    history = rest(f"/jobs/{job}/exceptions").get("exceptionHistory", {}).get("entries", [])
+    return [root_cause(entry.get("stacktrace", "")) for entry in history]
