@@ -1,13 +1,15 @@
-"""Typed records of everything that flows, field for field as in `avro/*.avsc`. Times are milliseconds since 1970, UTC."""
+"""Typed records of everything that flows, field for field as in `avro/*.avsc`. Times are ms since 1970, UTC."""
 
 from __future__ import annotations
 
 import msgspec
 
 EVENT_TYPES = frozenset(
-    "view click search scroll dwell form_submit like dislike rating add_to_cart remove_from_cart purchase"
-    " refund impression identify profile_update consent forget".split()
-)
+    {
+        "view", "click", "search", "scroll", "dwell", "form_submit", "like", "dislike", "rating", "add_to_cart",
+        "remove_from_cart", "purchase", "refund", "impression", "identify", "profile_update", "consent", "forget",
+    }
+)  # fmt: skip
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +105,7 @@ class ScoredItem(msgspec.Struct, frozen=True, kw_only=True):
 class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     """The log of one computed list. `uid` is the pseudonym, never the raw user id.
 
-    `at` is the time of the user's latest event, `written_at` the wall clock when Redis had acknowledged the list.
+    `at` is the time of the user's latest event, `written_at` the wall clock when Redis had acknowledged it.
     """
 
     rec_id: str
