@@ -47,7 +47,7 @@ class FlinkCluster:
         """`memory_mib` is each TaskManager's whole process; `options`, Flink's own keys, win over ours."""
         self._run = run or new_run("flink")
         self.web_port = claim(
-            "Flink's web UI", web_port, usual=usual_web_port, option="HEADRACE_FLINK__WEB_PORT"
+            "Flink's web UI", web_port, usual=usual_web_port, option="--web-port or HEADRACE_FLINK__WEB_PORT"
         )
         self.home = self._run / "flink"
         self._checkpoints = checkpoints or self._run / "checkpoints"

@@ -77,7 +77,7 @@ class KafkaBroker:
     ) -> None:
         """`port` must be free; without it `usual_port` is tried, then any."""
         self._java_options = java_options
-        self.port = claim("Kafka", port, usual=usual_port, option="HEADRACE_KAFKA__PORT")
+        self.port = claim("Kafka", port, usual=usual_port, option="--kafka-port or HEADRACE_KAFKA__PORT")
         self._controller_port = free_port()
         self._run = run or new_run("kafka")
         self._data = data or self._run / "kafka"

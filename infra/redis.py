@@ -67,7 +67,7 @@ class RedisServer:
 
         With `append_only`, what was written is there again at the next `start`.
         """
-        self.port = claim("Redis", port, usual=usual_port, option="HEADRACE_REDIS__PORT")
+        self.port = claim("Redis", port, usual=usual_port, option="--redis-port or HEADRACE_REDIS__PORT")
         self._run = run or new_run("redis")
         self._data = data or self._run / "redis"
         self._append_only = append_only

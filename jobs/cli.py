@@ -28,7 +28,6 @@ COMMANDS = {
     "serve": ("jobs.serve", "Serve the demo page."),
     "user": ("jobs.user", "Show what is kept of a user."),
     "schema": ("jobs.schema", "Register a producer's own event schema."),
-    "bench": ("jobs.bench", "Measure throughput and latency."),
 }
 """By name: the module, and the line that `--help` shows."""
 
