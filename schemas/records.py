@@ -1,4 +1,4 @@
-"""Typed records of everything that flows, field for field as in `avro/*.avsc`. Times are ms since 1970, UTC."""
+"""Typed records of all that flows, field for field as in `avro/*.avsc`. Times are ms since 1970, UTC."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import msgspec
 
 EVENT_TYPES = frozenset(
     {
-        "view", "click", "search", "scroll", "dwell", "form_submit", "like", "dislike", "rating", "add_to_cart",
-        "remove_from_cart", "purchase", "refund", "impression", "identify", "profile_update", "consent", "forget",
+        "view", "click", "search", "scroll", "dwell", "form_submit", "like", "dislike", "rating",
+        "add_to_cart", "remove_from_cart", "purchase", "refund", "impression",
+        "identify", "profile_update", "consent", "forget",
     }
 )  # fmt: skip
 
