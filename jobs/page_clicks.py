@@ -40,7 +40,7 @@ class ClickProducer:
         self.reachable = False
 
     async def clock(self) -> int:
-        """Event time now (ms): the replay clock, read at most four times a second, with the wall clock between."""
+        """Event time now (ms): the replay clock, asked four times a second at most. Raises `KafkaAway`."""
         if not self.reachable:
             raise KafkaAway(AWAY)
         read_at, wall, clock = self._clock

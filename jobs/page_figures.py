@@ -25,7 +25,7 @@ SHOWN_USERS = 14
 
 
 class SharedFigures:
-    """Reads the workers' figures and Flink's, keeps those of the last minutes, and broadcasts each second's."""
+    """Reads the figures of workers and Flink, keeps those of the last minutes, and broadcasts them."""
 
     def __init__(
         self,

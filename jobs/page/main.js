@@ -86,6 +86,7 @@ function tellHealth({ redis, kafka, flink }) {
 }
 
 function watch(uid) {
+  if (uid === watched) return;
   watched = uid;
   changedAt = performance.now();
   if (!location.hash.startsWith("#visit")) history.replaceState(null, "", `#watch=${uid}`);

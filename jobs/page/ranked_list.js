@@ -12,7 +12,7 @@ export class RankedList {
   #rows = new Map();
   #uid = null;
   #seq = "";
-  #spokenAt = 0;
+  #spokenAt = -SPOKEN_EVERY_MS;
   #waiting = null;
   #drawnAt = 0;
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -95,10 +96,7 @@ class Shop:
         latest = list(recent) or [ids[-1]]
         version = seq(START, n)
         reasons = [f"because_viewed:{latest[0]}", "trending:country:GB", "for_you"]
-        ranked = [
-            (item, 0.93**place, reasons[(len(item) + int(item[-1], 36)) % 3])
-            for place, item in enumerate(ids)
-        ]
+        ranked = [(item, 0.93**place, reasons[sum(map(ord, item)) % 3]) for place, item in enumerate(ids)]
         paths = list(GOODS)
         profile = ProfileValue(
             seq=version, at=at, born=START, events=n, country="GB", device="phone",
@@ -180,6 +178,12 @@ def until(condition: Callable[[], Any], otherwise: str, seconds: float = 10.0) -
 
 
 @pytest.fixture
+def kit() -> SimpleNamespace:
+    """What a test needs to set up a page of its own."""
+    return SimpleNamespace(Shop=Shop, SECRET=SECRET, served=served, until=until)
+
+
+@pytest.fixture
 def shop(redis_server: RedisServer) -> Iterator[Shop]:
     """A stocked shop in an otherwise empty Redis."""
     shop = Shop(redis_server.url)
@@ -221,6 +225,7 @@ def tab(chromium: Any) -> Iterator[Any]:
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: problems.append(str(error)))
+    page.problems = problems
     yield page
     context.close()
     assert problems == [], "the page logged errors"
