@@ -30,7 +30,7 @@ PAGE_PORT = 8080
 class LocalStack:
     """Starts services; what was started is ended by leaving the `with` block, or by the end of this process.
 
-    `data` keeps Kafka's log and Redis' append-only file from one time to the next, unless `afresh`.
+    `data` keeps Kafka's log, Redis' file and Flink's checkpoints for the next time, unless `afresh`.
     """
 
     def __init__(self, settings: Settings, *, data: str = "data", afresh: bool = False) -> None:
@@ -39,7 +39,9 @@ class LocalStack:
         self._afresh = afresh
         self._ending = ExitStack()
         self._services: list[Service] = []
-        self._told: dict[str, str] = {}
+        # Beside Kafka's log: a checkpoint holds offsets into that very log, and begins afresh with it.
+        checkpoints = settings.flink.checkpoint_dir or self._data / "checkpoints"
+        self._told = {"HEADRACE_FLINK__CHECKPOINT_DIR": str(checkpoints)}
         self.logs = new_run("up")
         self.redis: RedisServer
         self.kafka: KafkaBroker
