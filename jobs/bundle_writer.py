@@ -22,13 +22,17 @@ LIBRARIES = (
     "onnx",
     "onnxmltools",
     "onnxruntime",
-    "scikit-learn",
-    "skl2onnx",
 )
 
 
 class BundleExists(HeadraceError):
     """A bundle of this name and version is already there: versions are written once."""
+
+
+def refuse_existing(folder: Path) -> None:
+    """Raise `BundleExists` when a bundle's folder is there already."""
+    if folder.exists():
+        raise BundleExists(f"{folder} is there already: choose another version, or remove it")
 
 
 def write_bundle(
@@ -44,8 +48,7 @@ def write_bundle(
     The manifest's `files` and `libraries` are filled in here. Raises `BundleExists` when the folder is
     there already, and `BundleRefused` when what was written does not load.
     """
-    if folder.exists():
-        raise BundleExists(f"{folder} is there already: choose another version, or remove it")
+    refuse_existing(folder)
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

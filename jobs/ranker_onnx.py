@@ -8,14 +8,15 @@ import numpy.typing as npt
 import onnx
 from onnxmltools import convert_lightgbm
 from onnxmltools.convert.common.data_types import FloatTensorType
-from skl2onnx import to_onnx
-from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
-from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import Pipeline
+
+from jobs.listwise_network import ListwiseNetwork
+from jobs.ranking_set import Scores
 
 INPUT = "features"
 OUTPUT = "score"
 _OPSET = 15
+_IR_VERSION = 8
+"""Of 2021: read by every onnxruntime since 1.10."""
 PARITY = 1e-4
 """How far an exported graph's scores may be from the source model's, absolutely and relatively."""
 
@@ -27,30 +28,36 @@ class ExportDiffers(ValueError):
 def export_trees(booster: lightgbm.Booster, width: int) -> bytes:
     """The ONNX graph of a LightGBM ranker; its scores are the booster's raw scores."""
     model = convert_lightgbm(
-        booster, initial_types=[(INPUT, FloatTensorType([None, width]))], target_opset=_OPSET
+        _with_float_thresholds(booster),
+        initial_types=[(INPUT, FloatTensorType([None, width]))],
+        target_opset=_OPSET,
     )
     return _with_flat_output(model, model.graph.output[0].name, width)
 
 
-def export_network(pipeline: Pipeline, width: int) -> bytes:
-    """The ONNX graph of a scaler and an `MLPClassifier`; its scores are log-odds.
+def export_network(network: ListwiseNetwork) -> bytes:
+    """The ONNX graph of a network: matrix product, addition and ReLU of each layer."""
+    nodes, held = [], []
+    value = INPUT
+    layers = list(zip(network.weights, network.biases, strict=True))
+    for layer, (weight, bias) in enumerate(layers):
+        held += [
+            onnx.numpy_helper.from_array(weight, f"weight_{layer}"),
+            onnx.numpy_helper.from_array(bias, f"bias_{layer}"),
+        ]
+        nodes.append(
+            onnx.helper.make_node("Gemm", [value, f"weight_{layer}", f"bias_{layer}"], [f"raw_{layer}"])
+        )
+        value = f"raw_{layer}"
+        if layer < len(layers) - 1:
+            nodes.append(onnx.helper.make_node("Relu", [value], [f"layer_{layer}"]))
+            value = f"layer_{layer}"
+    graph = onnx.helper.make_graph(nodes, "network", [_given(len(network.weights[0]))], [], held)
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", _OPSET)])
+    return _with_flat_output(model, value, len(network.weights[0]))
 
-    The graph is cut before the last sigmoid: the order is the same, float32 keeps the tails apart, and
-    the nodes that would name classes are saved.
-    """
-    if not isinstance(pipeline[-1], MLPClassifier):
-        raise TypeError(f"a pipeline that ends in MLPClassifier is needed, not {type(pipeline[-1]).__name__}")
-    model = to_onnx(
-        pipeline,
-        np.zeros((1, width), np.float32),
-        options={MLPClassifier: {"zipmap": False}},
-        target_opset=_OPSET,
-    )
-    sigmoid = next(node for node in model.graph.node if node.op_type == "Sigmoid")
-    return _with_flat_output(select_model_inputs_outputs(model, sigmoid.input[0]), sigmoid.input[0], width)
 
-
-def check_parity(exported: npt.NDArray[np.float32], source: npt.NDArray[np.float64]) -> None:
+def check_parity(exported: npt.NDArray[np.float32], source: Scores) -> None:
     """Raise `ExportDiffers` where a score of the graph is off the model's by more than `PARITY`."""
     off = ~np.isclose(exported, source, rtol=PARITY, atol=PARITY)
     if off.any():
@@ -61,19 +68,41 @@ def check_parity(exported: npt.NDArray[np.float32], source: npt.NDArray[np.float
         )
 
 
+def _with_float_thresholds(booster: lightgbm.Booster) -> lightgbm.Booster:
+    """The same trees, with every threshold rounded down to float32.
+
+    Trees compare in float64, the graph in float32. A float32 value is not above a threshold exactly when it
+    is not above the greatest float32 up to it. The nearest float32 may lie above the threshold, and the
+    values between would take the other branch.
+    """
+    lines = booster.model_to_string().split("\n")
+    for place, line in enumerate(lines):
+        if line.startswith("threshold="):
+            exact = np.array(line.removeprefix("threshold=").split(), np.float64)
+            near = exact.astype(np.float32)
+            below = np.where(near > exact, np.nextafter(near, np.float32(-np.inf)), near)
+            lines[place] = "threshold=" + " ".join(repr(float(value)) for value in below)
+    # Sizes in bytes that no longer hold; without them the trees are read one after the other.
+    kept = [line for line in lines if not line.startswith("tree_sizes=")]
+    return lightgbm.Booster(model_str="\n".join(kept))
+
+
 def _with_flat_output(model: onnx.ModelProto, scores: str, width: int) -> bytes:
+    """The model with one input of that width, and `scores`, float32[n, 1], as its one output float32[n]."""
     graph = model.graph
-    given = graph.input[0].name
     graph.node.append(onnx.helper.make_node("Reshape", [scores, "flat_shape"], [OUTPUT]))
     graph.initializer.append(onnx.numpy_helper.from_array(np.array([-1], np.int64), "flat_shape"))
-    if given != INPUT:
-        graph.node.insert(0, onnx.helper.make_node("Identity", [INPUT], [given]))
     del graph.input[:], graph.output[:]
-    graph.input.append(onnx.helper.make_tensor_value_info(INPUT, onnx.TensorProto.FLOAT, [None, width]))
+    graph.input.append(_given(width))
     graph.output.append(onnx.helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, [None]))
-    default = next(opset for opset in model.opset_import if opset.domain == "")
-    default.version = max(default.version, 13)
-    model.ir_version = 8
+    for opset in model.opset_import:
+        if opset.domain == "":
+            opset.version = max(opset.version, _OPSET)
+    model.ir_version = _IR_VERSION
     onnx.checker.check_model(model)
     serialized: bytes = model.SerializeToString()
     return serialized
+
+
+def _given(width: int) -> onnx.ValueInfoProto:
+    return onnx.helper.make_tensor_value_info(INPUT, onnx.TensorProto.FLOAT, [None, width])

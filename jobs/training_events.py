@@ -15,7 +15,6 @@ from schemas.errors import HeadraceError
 from schemas.records import Event, Item
 from schemas.schema_book import SchemaBook
 
-
 DEFAULT_INGEST = IngestSettings()
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from jobs.bundle_writer import BundleExists, write_bundle
 from jobs.factorise import FactorSettings, ItemFactors, factorise
+from jobs.listwise_network import ListwiseNetwork
 from jobs.ranker_onnx import export_network
-from jobs.train_ranker import fit_network
 from operators.bundle import Bundle, BundleRefused, load_bundle
 from operators.bundle_manifest import DataSpan, Manifest, RankerKind, sha256_of
 from operators.onnx_scorer import OnnxScorer
@@ -44,8 +44,8 @@ def factors() -> ItemFactors:
 
 def graph() -> bytes:
     drawn = np.random.default_rng(4)
-    rows = drawn.normal(size=(300, 3)).astype(np.float32)
-    return export_network(fit_network(rows, (rows[:, 0] > rows[:, 1]).astype(np.int32), (4,), 2, seed=1), 3)
+    weights = tuple(drawn.normal(size=shape).astype(np.float32) for shape in ((3, 4), (4, 1)))
+    return export_network(ListwiseNetwork(weights, (np.ones(4, np.float32), np.zeros(1, np.float32))))
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from jobs.ranking_set import Quality, RankingSet, beats, quality, reciprocal_ran
 from jobs.train_ranker import RankerSettings, TriedRanker, choose, try_rankers
 from operators.onnx_scorer import OnnxScorer
 
-SMALL = RankerSettings(trees=((12, 7),), networks=((8,),), least_rows_in_leaf=5, network_epochs=12)
+SMALL = RankerSettings(trees=((12, 7),), networks=((8,),), least_rows_in_leaf=5, epochs=8)
 
 
 def planted_lists(lists: int, seed: int, signal: float = 2.0) -> RankingSet:
@@ -126,5 +126,5 @@ def test_an_export_that_scores_otherwise_is_named_by_row() -> None:
 
 def test_progress_names_each_ranker_before_it_is_tried() -> None:
     heard: list[str] = []
-    try_rankers(planted_lists(60, 1), planted_lists(30, 2), replace(SMALL, network_epochs=1), heard.append)
+    try_rankers(planted_lists(60, 1), planted_lists(30, 2), replace(SMALL, epochs=1), heard.append)
     assert heard == ["trees 12x7", "network 8"]

@@ -1,0 +1,97 @@
+"""Lists to learn ranking from: for sampled events, the candidates just before the event was learned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from jobs.factorise import ItemFactors
+from jobs.plain_stream import PlainStream
+from jobs.ranking_set import RankingSet
+from operators.barred_items import BarredItems
+from operators.candidates import SOURCES, CandidateFinder
+from operators.factor_neighbours import FactorNeighbours
+from operators.features import FEATURES, features
+from operators.ranker import RankSettings
+from operators.user_batch import UserBatch
+from schemas.records import Event
+
+
+class FutureSeenError(ValueError):
+    """A list was about to be made after its event was learned: the model would be trained on the answer."""
+
+
+@dataclass(eq=False)
+class _Lists:
+    """What a `RankingSet` is made of, list by list."""
+
+    rows: list[npt.NDArray[np.float32]] = field(default_factory=list)
+    blend: list[npt.NDArray[np.float32]] = field(default_factory=list)
+    hits: list[int] = field(default_factory=list)
+    strict: list[bool] = field(default_factory=list)
+    counted: int = 0
+    counted_strict: int = 0
+
+
+class ListSampler:
+    """Makes lists from a stream, each before its event is learned, and keeps those that hold what came.
+
+    One list is made at a time, so that nothing of a later event, of this or any other user, is on the shelf
+    or in the record.
+    """
+
+    def __init__(self, stream: PlainStream, factors: ItemFactors, settings: RankSettings) -> None:
+        self._stream = stream
+        self._factors = factors.factors
+        self._neighbours = FactorNeighbours(factors.item_ids, factors.neighbours, factors.neighbour_scores)
+        self._finder = CandidateFinder(stream.shelf, settings.candidates, self._neighbours)
+        self._blend = np.array([settings.blend.get(source, 0.0) for source in SOURCES], np.float32)
+        self._lists = _Lists()
+
+    def sample(self, event: Event) -> None:
+        """Make the list that the user would have got just before `event`; keep it if it holds its item.
+
+        Raises `FutureSeenError` where the stream has learned the event already.
+        """
+        stream = self._stream
+        item_id = event.item_id
+        if item_id is None or not stream.counts(event):
+            raise FutureSeenError(
+                f"event {event.event_id}: user {event.user_id} is new or has touched item {item_id}; "
+                "sample an event before it is learned, and only where it counts"
+            )
+        stream.catch_up()
+        state = stream.states[event.user_id]
+        strict = event.time > state.last
+        self._lists.counted += 1
+        self._lists.counted_strict += strict
+        shelf = stream.shelf
+        with shelf.lock:
+            users = UserBatch.of([state], shelf, [event.time])
+            barred = BarredItems.of([sorted(stream.touched.get(event.user_id, ()))], [b""], shelf)
+            candidates = self._finder.find(users, barred)
+            hit = np.flatnonzero(candidates.item == shelf.number(item_id))
+            if len(hit) == 0:
+                return
+            rows = features(candidates, users, shelf, self._neighbours.numbered(shelf).row, self._factors)
+        lists = self._lists
+        lists.hits.append(int(hit[0]))
+        lists.strict.append(strict)
+        lists.rows.append(rows)
+        lists.blend.append(candidates.scores @ self._blend)
+
+    def take(self) -> RankingSet:
+        """The lists sampled since the last call."""
+        lists, self._lists = self._lists, _Lists()
+        starts = np.concatenate(([0], np.cumsum([len(rows) for rows in lists.rows]))).astype(np.int64)
+        return RankingSet(
+            np.concatenate([np.zeros((0, len(FEATURES)), np.float32), *lists.rows]),
+            starts,
+            starts[:-1] + np.array(lists.hits, np.int64),
+            np.concatenate([np.zeros(0, np.float32), *lists.blend]),
+            np.array(lists.strict, np.bool_),
+            lists.counted,
+            lists.counted_strict,
+        )
