@@ -87,7 +87,9 @@ def write_avro(path: Path, codec: Codec[Any], records: Iterator[Any]) -> int:
         nonlocal written
         for record in records:
             written += 1
-            yield msgspec.to_builtins(record)
+            fields = msgspec.to_builtins(record, builtin_types=(bytes,))
+            # fastavro takes a tuple for a union branch with its name
+            yield {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
 
     with path.open("wb") as file:
         fastavro.writer(file, schema, plain(), codec="deflate")

@@ -34,7 +34,7 @@ CURRENCY: Final = "GBP"
 _INVOICE: Final = r"\s*C?\d+\s*"
 _PRODUCT: Final = r"\s*\d{5}[A-Za-z]*\s*"
 _BATCH_ROWS: Final = 8_192
-_DATES: Final = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M"]
+_DATES: Final = [pa_csv.ISO8601, "%m/%d/%Y %H:%M"]
 
 COUNTRIES: Final = {
     "Australia": "AU", "Austria": "AT", "Bahrain": "BH", "Belgium": "BE", "Brazil": "BR", "Canada": "CA",
@@ -116,7 +116,7 @@ def _read(path: Path) -> pd.DataFrame:
             table = pq.read_table(path, columns=list(RETAIL_COLUMNS))
         else:
             convert = pa_csv.ConvertOptions(
-                column_types={**texts, "InvoiceDate": pa.timestamp("ms")}, timestamp_parsers=_DATES,
+                column_types={**texts, "InvoiceDate": pa.timestamp("us")}, timestamp_parsers=_DATES,
                 include_columns=list(RETAIL_COLUMNS), strings_can_be_null=False,
             )  # fmt: skip
             table = pa_csv.read_csv(path, convert_options=convert)

@@ -123,7 +123,8 @@ def _print_user(user: str, found: dict[str, Any], titles: dict[str, str]) -> Non
         session = profile["session"]
         out.print(
             f"{profile['events']:,} events, last {recorded_time(profile['at'])} UTC,"
-            f" session {session['number']} with {session['depth']} events, {profile['drift']['drifts']} changes of taste"
+            f" session {session['number']} with {session['depth']} events,"
+            f" {profile['drift']['drifts']} changes of taste"
         )
         if profile["affinities"]:
             out.print("likes " + ", ".join(f"{name} {p:.0%}" for name, p in profile["affinities"]))

@@ -1,4 +1,4 @@
-"""docs/redis.md is the contract on pseudonyms: its vectors hold, its programs read a list from a real Redis."""
+"""docs/redis.md is the contract on pseudonyms: its vectors hold, its programs read from a real Redis."""
 
 from __future__ import annotations
 
