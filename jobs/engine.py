@@ -73,7 +73,9 @@ def environment(
     configuration = Configuration()
     for key, value in options.items():
         configuration.set_string(key, value)
-    return _prepared(StreamExecutionEnvironment.get_execution_environment(configuration), options, parallelism)
+    return _prepared(
+        StreamExecutionEnvironment.get_execution_environment(configuration), options, parallelism
+    )
 
 
 def remote_environment(

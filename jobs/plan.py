@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from jobs.settings import Settings
 from jobs.tables import FileTables, KafkaTables
 from jobs.topology import Plan
@@ -36,11 +34,11 @@ def live_plan(settings: Settings) -> Plan:
     )
 
 
-def bounded_plan(settings: Settings, events: Path, items: Path, out: Path) -> Plan:
-    """The job from spooled files: each user is asked for once, at the end, and what is asked for goes to a file."""
-    preload = Preload(items_file=str(items))
+def bounded_plan(settings: Settings, files: FileTables) -> Plan:
+    """The job on spooled files: each user is asked for once, at the end."""
+    preload = Preload(items_file=str(files.items))
     return Plan(
-        tables=FileTables(events=events, out=out),
+        tables=files,
         step=_step(settings, preload, None, refresh_at_end=True),
         statistics=settings.statistics,
         worker=worker_settings(settings),
@@ -72,7 +70,7 @@ def _step(
         drift_topic=kafka.drift,
         control_status_topic=kafka.control_status,
         catalog_topic=kafka.catalog,
-        ingest=settings.ingest,
+        ingest=settings.ingest.with_limits(),
         step=settings.step,
         refresh=settings.refresh,
         state_ttl_days=settings.flink.state_ttl_days,

@@ -29,16 +29,23 @@ def command(
     config: options.Config = None,
     brokers: options.Brokers = None,
     redis: options.Redis = None,
-    cluster: Annotated[str | None, typer.Option("--cluster", help="Submit to the Flink cluster at HOST:PORT.")] = None,
-    parallelism: Annotated[int | None, typer.Option("--parallelism", min=1, help="Parallel subtasks.")] = None,
+    cluster: Annotated[
+        str | None, typer.Option("--cluster", help="Submit to the Flink cluster at HOST:PORT.")
+    ] = None,
+    parallelism: Annotated[
+        int | None, typer.Option("--parallelism", min=1, help="Parallel subtasks.")
+    ] = None,
     web_port: Annotated[int | None, typer.Option("--web-port", help="Port of Flink's web UI.")] = None,
     model: Annotated[Path | None, typer.Option("--model", help="Model bundle to rank with.")] = None,
     restore: Annotated[
-        str, typer.Option("--restore", help="Go on from: auto (newest local checkpoint), none, or a savepoint.")
+        str,
+        typer.Option("--restore", help="Go on from: auto (newest local checkpoint), none, or a savepoint."),
     ] = "auto",
     source: Annotated[Path | None, typer.Option("--source", help="Events file; no Kafka, bounded.")] = None,
     items: Annotated[Path | None, typer.Option("--items", help="Items file, with --source.")] = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder for what would go to Kafka, with --source.")] = Path("out"),
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for what would go to Kafka, with --source.")
+    ] = Path("out"),
     as_json: options.AsJson = False,
 ) -> None:
     """Run the personalization job.
@@ -59,7 +66,9 @@ def command(
         run_file(told, source, items, out, own_redis=redis is None, as_json=as_json)
         return
     if items is not None:
-        raise NotReady("--items goes with --source; a live job reads items from the catalogue topic: headrace send --items")
+        raise NotReady(
+            "--items goes with --source; a live job reads items from the catalogue topic: headrace send --items"
+        )
     check_topics(told)
     if cluster is not None:
         submit(told, cluster, restore)
@@ -75,7 +84,9 @@ def check_topics(told: Settings) -> None:
         kafka.recommendations, kafka.segment_changes, kafka.drift, kafka.dead_letters,
     }  # fmt: skip
     if missing := sorted(wanted - set(topic_names(kafka.brokers))):
-        raise NotReady(f"Kafka at {kafka.brokers} lacks {', '.join(missing)}: create them, or start with `headrace up`")
+        raise NotReady(
+            f"Kafka at {kafka.brokers} lacks {', '.join(missing)}: create them, or start with `headrace up`"
+        )
 
 
 def run_job(told: Settings, restore: str = "auto", on_start: Callable[[str], None] = print) -> None:
@@ -91,7 +102,9 @@ def run_job(told: Settings, restore: str = "auto", on_start: Callable[[str], Non
     from jobs.topology import build
 
     folder = checkpoint_folder(told)
-    port = claim("Flink's web UI", told.flink.web_port, usual=USUAL_WEB_PORT, option="HEADRACE_FLINK__WEB_PORT")
+    port = claim(
+        "Flink's web UI", told.flink.web_port, usual=USUAL_WEB_PORT, option="HEADRACE_FLINK__WEB_PORT"
+    )
     flink = job_options(told.flink.checkpoint_seconds, told.flink.state_ttl_days, folder)
     flink |= minicluster_options(jars.classpath("connector"), port, told.flink.parallelism)
     flink |= _restored(restore, folder)

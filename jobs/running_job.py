@@ -6,14 +6,13 @@ import logging
 import time
 from typing import Any
 
-from pyflink.common import JobClient, JobStatus
+from pyflink.common import JobClient
 
 from schemas.errors import HeadraceError
 
 logger = logging.getLogger(__name__)
 
-_ENDED = (JobStatus.FINISHED, JobStatus.FAILED, JobStatus.CANCELED)
-_LOOK_EVERY_S = 0.5
+_LOOK_EVERY_S = 0.2
 
 
 class JobFailed(HeadraceError):
@@ -25,36 +24,30 @@ def wait(client: JobClient) -> None:
 
     Raises `JobFailed` when it ends otherwise. On Ctrl-C the job is cancelled first; its checkpoints stay.
     """
+    # Not its status: the embedded minicluster ends with the job, and then has none to tell.
+    ended = client.get_job_execution_result()
     try:
-        while True:
-            status = client.get_job_status().result()
-            if status in _ENDED:
-                break
+        while not ended.done():
             time.sleep(_LOOK_EVERY_S)
     except (KeyboardInterrupt, SystemExit):
         cancel(client)
         raise
-    if status is not JobStatus.FINISHED:
-        raise JobFailed(f"the job ended as {status.name}: {_cause(client)}")
+    try:
+        ended.result()
+    except Exception as error:
+        raise JobFailed(f"the job has failed: {root_cause(str(error))}") from None
 
 
 def cancel(client: JobClient, seconds: float = 20.0) -> None:
     """Cancel the job and wait for its end, for so long at most."""
     try:
+        ended = client.get_job_execution_result()
         client.cancel().result()
         until = time.monotonic() + seconds
-        while client.get_job_status().result() not in _ENDED and time.monotonic() < until:
+        while not ended.done() and time.monotonic() < until:
             time.sleep(0.1)
-    except Exception as error:  # noqa: BLE001 - the minicluster may be gone already, which is what was wanted
+    except Exception as error:  # the minicluster may be gone already, which is what was wanted
         logger.info("cancelling: %s", error)
-
-
-def _cause(client: JobClient) -> str:
-    try:
-        client.get_job_execution_result().result()
-    except Exception as error:  # noqa: BLE001 - py4j wraps whatever Flink says
-        return root_cause(str(error))
-    return "no cause is known"
 
 
 def root_cause(trace: str) -> str:

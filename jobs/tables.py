@@ -62,10 +62,19 @@ class KafkaTables:
 
 @dataclass(frozen=True)
 class FileTables:
-    """Spooled files: `events` is one CSV file of (message in base64, partition, offset, time in ms)."""
+    """A spool folder: `events.csv` holds (message in base64, partition, offset, time in ms), the rest is written."""
 
-    events: Path
-    out: Path
+    spool: Path
+
+    @property
+    def events(self) -> Path:
+        """The file of events; one file is read by one subtask, in order."""
+        return self.spool / "events.csv"
+
+    @property
+    def items(self) -> Path:
+        """The catalogue, as the user step preloads it."""
+        return self.spool / "items"
 
     def all(self) -> Iterator[str]:
         """The DDL of every table."""
@@ -75,8 +84,12 @@ class FileTables:
         yield """create temporary table configuration (
             message bytes, topic string, part int, place bigint, ts timestamp_ltz(3)) with (
             'connector' = 'datagen', 'number-of-rows' = '0')"""
-        yield f"create temporary table recommendations (uid string, log bytes) with ({_folder(self.out / 'recommendations')})"
-        yield f"create temporary table messages (topic string, payload bytes) with ({_folder(self.out / 'messages')})"
+        for name, columns in (
+            ("requests", "uid string, request bytes"),
+            ("recommendations", "uid string, log bytes"),
+            ("messages", "topic string, payload bytes"),
+        ):
+            yield f"create temporary table {name} ({columns}) with ({_folder(self.spool / name)})"
         yield from redis_tables()
 
 

@@ -1,9 +1,9 @@
 """The `personalize` job on one page: what flows from where to where.
 
-    events ──► user step ─┬─ refresh ──► rank_users ──► recommendations
-    catalogue, control ─┘ ├─ steps ────► co-visitation, popularity, sessions ──► Redis
-                          └─ messages ─► dead letters, drift, control status
-    catalogue ───────────────────────────► items ──► Redis
+events ──► user step ─┬─ refresh ──► rank_users ──► recommendations
+catalogue, control ─┘ ├─ steps ────► co-visitation, popularity, sessions ──► Redis
+                      └─ messages ─► dead letters, drift, control status
+catalogue ───────────────────────────► items ──► Redis
 """
 
 from __future__ import annotations
@@ -47,16 +47,23 @@ def build(tables: StreamTableEnvironment, plan: Plan) -> StatementSet:
         " (select uid, rank_users(request) as log from steps_and_more where request is not null)"
         " where log is not null",
         "insert into messages select topic, payload from steps_and_more where topic is not null",
-        f"insert into co_visits select a, b, publish_co_visits(a, b, score) from ({co_visits(plan.statistics)})",
-        "insert into popularity select area, item, publish_popularity(area, item, score)"
-        f" from ({popularity(plan.statistics)})",
-        "insert into session_steps select publish_steps(session, item, ts) from steps",
+        *statistics_statements(plan),
         "insert into messages select letter_topic, letter from (select"
         f" '{plan.step.dead_letters_topic}' as letter_topic, publish_items(message, part, place, ts) as letter"
         f" from configuration where topic = '{plan.step.catalog_topic}') where letter is not null",
     ):
         statements.add_insert_sql(sql)
     return statements
+
+
+def statistics_statements(plan: Plan) -> tuple[str, ...]:
+    """From the view `steps` to the item side in Redis."""
+    return (
+        f"insert into co_visits select a, b, publish_co_visits(a, b, score) from ({co_visits(plan.statistics)})",
+        "insert into popularity select area, item, publish_popularity(area, item, score)"
+        f" from ({popularity(plan.statistics)})",
+        "insert into session_steps select publish_steps(session, item, ts) from steps",
+    )
 
 
 def follow_users(tables: StreamTableEnvironment, plan: Plan) -> None:
@@ -87,7 +94,7 @@ def register_functions(tables: StreamTableEnvironment, plan: Plan) -> None:
         ("publish_co_visits", PublishCoVisits(worker), DataTypes.INT()),
         ("publish_popularity", PublishPopularity(worker), DataTypes.INT()),
         ("publish_steps", PublishSteps(worker), DataTypes.INT()),
-        ("publish_items", PublishItems(worker, plan.step.catalog_topic), DataTypes.BYTES()),
+        ("publish_items", PublishItems(worker, plan.step.ingest, plan.step.catalog_topic), DataTypes.BYTES()),
     ):
         tables.create_temporary_system_function(
             name, udf(function, result_type=result, func_type="pandas", deterministic=False)

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 import msgspec
 
+from operators.dead_letters import Rejected
+from operators.ingest_settings import IngestSettings
 from operators.item_facts import Catalogue, ItemFacts, facts_of
-from schemas.codec import CONTROLS, ITEMS
+from operators.item_ingest import ItemIngest
+from schemas.codec import CONTROLS
 from schemas.reason import SchemaRefused, UndecodableRecord
 from schemas.records import Control
 from schemas.schema_book import SchemaBook
@@ -54,17 +57,17 @@ class Configuration:
     True
     """
 
-    def __init__(self, book: SchemaBook) -> None:
+    def __init__(self, book: SchemaBook, ingest: IngestSettings = IngestSettings()) -> None:
         self.catalogue: Catalogue = {}
         self._book = book
+        self._items = ItemIngest(ingest, book)
         self._versions: dict[str, int] = {}
 
     def apply_item(self, message: bytes) -> Applied:
         """Take in a message of the catalogue topic. One that cannot be read changes nothing here: the item side,
         which reads the same topic, puts it with the dead letters."""
-        try:
-            item = self._book.decode_item(message)
-        except UndecodableRecord:
+        item = self._items.accept(message)
+        if isinstance(item, Rejected):
             return NOTHING
         facts = facts_of(item)
         if self.catalogue.get(item.item_id) == facts:

@@ -15,6 +15,7 @@ from operators.control import Configuration
 from operators.dead_letters import Rejected, dead_letter
 from operators.ingest import Ingest
 from operators.ingest_settings import IngestSettings
+from operators.item_facts import NOTHING_KNOWN
 from operators.preload import Preload
 from operators.pressure import Pressure, PressureGauge
 from operators.refresh import Edge, RefreshPolicy, RefreshSettings
@@ -92,7 +93,7 @@ class KeyByUser(KeySelector):  # type: ignore[misc]
         self._key_of: KeyOf
 
     def open(self, runtime_context: RuntimeContext) -> None:
-        known = Configuration(BOOK)
+        known = Configuration(BOOK, IngestSettings())
         for message in self._preload.control():
             known.apply_control(message)
         self._key_of = KeyOf(BOOK)
@@ -112,11 +113,11 @@ class UserStepFunction(KeyedBroadcastProcessFunction):  # type: ignore[misc]
         ttl = _ttl(settings.state_ttl_days)
         self._state = runtime_context.get_state(_bytes_state("user", ttl))
         self._drift_state = runtime_context.get_state(_bytes_state("drift", ttl))
-        self._configuration = Configuration(BOOK)
+        self._configuration = Configuration(BOOK, settings.ingest)
         for message in settings.preload.items():
             self._configuration.apply_item(message)
         self._restored = False
-        self._ingest = Ingest(settings.ingest, BOOK)
+        self._ingest = Ingest(settings.ingest, BOOK, self._category_of)
         self._step = UserStep(settings.step, self._configuration.catalogue)
         self._policy = RefreshPolicy(settings.refresh)
         self._pressure = Pressure(settings.pressure) if settings.pressure else None
@@ -141,6 +142,11 @@ class UserStepFunction(KeyedBroadcastProcessFunction):  # type: ignore[misc]
         now = time.time_ns() // 1_000_000
         record_time = ctx.timestamp()
         event = self._ingest.accept(message, record_time, now)
+        if isinstance(event, Event) and ctx.get_current_key().startswith(UNUSABLE):
+            # It became readable between the key selector and here: its user's record is elsewhere.
+            event = Rejected(
+                Reason.UNKNOWN_SCHEMA, "its schema became known too late to find its user; send it again"
+            )
         if isinstance(event, Rejected):
             yield self._dead_letter(event, row, record_time)
             return
@@ -208,6 +214,9 @@ class UserStepFunction(KeyedBroadcastProcessFunction):  # type: ignore[misc]
             ctx.get_broadcast_state(CONFIGURATION).put(*applied.entry)
         if applied.status is not None and self._first_subtask:
             yield _message(self._settings.control_status_topic, applied.status)
+
+    def _category_of(self, item_id: str) -> str:
+        return self._configuration.catalogue.get(item_id, NOTHING_KNOWN).category
 
     def _restore(self, ctx: KeyedBroadcastProcessFunction.ReadOnlyContext) -> None:
         """Take the configuration up again after a restart; broadcast state is only to be had with an element."""

@@ -125,4 +125,6 @@ def decode_state(stored: bytes) -> UserState:
             f"a stored user record has version {stored[0]}; this release reads 1 to {STATE_VERSION}"
         ) from missing
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise UnreadableState(f"a stored user record of version {stored[0]} does not parse: {error}") from error
+        raise UnreadableState(
+            f"a stored user record of version {stored[0]} does not parse: {error}"
+        ) from error

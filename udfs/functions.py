@@ -8,10 +8,12 @@ from typing import Any
 import pandas as pd
 from pyflink.table.udf import FunctionContext, ScalarFunction
 
+from operators.dead_letters import Rejected, dead_letter
+from operators.ingest_settings import IngestSettings
+from operators.item_ingest import ItemIngest
 from operators.shelf_records import CoVisits, Items, Popularity, SessionSteps
-from schemas.codec import DEAD_LETTERS, ITEMS
-from schemas.reason import UndecodableRecord
-from schemas.records import DeadLetter
+from schemas.codec import DEAD_LETTERS
+from schemas.schema_book import SchemaBook
 from udfs.rank_worker import RankWorker
 from udfs.worker_settings import WorkerSettings
 
@@ -79,30 +81,34 @@ class PublishSteps(_WorkerFunction):
 class PublishItems(_WorkerFunction):
     """(message of the catalogue topic, partition, offset, time) → a dead letter where it is none, else NULL."""
 
-    def __init__(self, settings: WorkerSettings, topic: str) -> None:
+    def __init__(self, settings: WorkerSettings, ingest: IngestSettings, topic: str) -> None:
         super().__init__(settings)
+        self._ingest = ingest
         self._topic = topic
 
+    def open(self, function_context: FunctionContext) -> None:
+        super().open(function_context)
+        self._items = ItemIngest(self._ingest, SchemaBook())
+
     def eval(
-        self, messages: pd.Series[Any], partitions: pd.Series[Any], offsets: pd.Series[Any], times: pd.Series[Any]
+        self,
+        messages: pd.Series[Any],
+        partitions: pd.Series[Any],
+        offsets: pd.Series[Any],
+        times: pd.Series[Any],
     ) -> pd.Series[Any]:
         items = []
         letters: list[bytes | None] = []
         for message, partition, offset, time in zip(messages, partitions, offsets, times, strict=True):
-            try:
-                items.append(ITEMS.decode(message))
-                letters.append(None)
-            except UndecodableRecord as why:
-                letter = DeadLetter(
-                    reason=why.reason,
-                    detail=why.detail,
-                    topic=self._topic,
-                    partition=int(partition),
-                    offset=int(offset),
-                    time=int(time.timestamp() * 1000),
-                    payload=message,
+            item = self._items.accept(message)
+            if isinstance(item, Rejected):
+                letter = dead_letter(
+                    item, message, self._topic, int(partition), int(offset), int(time.timestamp() * 1000)
                 )
                 letters.append(DEAD_LETTERS.encode(letter))
+            else:
+                items.append(item)
+                letters.append(None)
         if items:
             self._worker.write_items([Items(items)])
         return pd.Series(letters, dtype=object)

@@ -45,7 +45,9 @@ class ItemSide:
                     changes.append(record)
                 case SessionSteps():
                     pipeline.xadd(
-                        names.sessions, {FIELD: encode_records([record])}, maxlen=settings.most_session_batches
+                        names.sessions,
+                        {FIELD: encode_records([record])},
+                        maxlen=settings.most_session_batches,
                     )
         if changes:
             pipeline.xadd(names.shelf, {FIELD: encode_records(changes)}, maxlen=settings.most_changes)

@@ -101,7 +101,9 @@ class ShelfFollower:
             yield CoVisits(a, [m.decode() for r in ranges for m, _ in r], [s for r in ranges for _, s in r])
         for keys, ranges in self._ranges(names.pop("*"), -1):
             scopes = [key for key, members in zip(keys, ranges, strict=True) for _ in members]
-            yield Popularity(scopes, [m.decode() for r in ranges for m, _ in r], [s for r in ranges for _, s in r])
+            yield Popularity(
+                scopes, [m.decode() for r in ranges for m, _ in r], [s for r in ranges for _, s in r]
+            )
 
     def _scan(self, pattern: str) -> Iterator[list[bytes]]:
         cursor: int = 0
@@ -112,9 +114,7 @@ class ShelfFollower:
             if cursor == 0:
                 return
 
-    def _ranges(
-        self, pattern: str, most: int
-    ) -> Iterator[tuple[list[str], list[list[tuple[bytes, float]]]]]:
+    def _ranges(self, pattern: str, most: int) -> Iterator[tuple[list[str], list[list[tuple[bytes, float]]]]]:
         start = len(pattern) - 1
         for keys in self._scan(pattern):
             pipeline = self._redis.pipeline(transaction=False)

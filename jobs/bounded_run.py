@@ -1,0 +1,162 @@
+"""`headrace run --source FILE`: a file through the whole job with no Kafka, each user published once at the end."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+
+from infra import jars, java
+from infra.ports import claim, free_port
+from infra.redis import RedisServer
+from jobs.avro_files import write_avro
+from jobs.bad_row import BadRow
+from jobs.files import carries_items, open_events, open_items
+from jobs.settings import Settings
+from jobs.spool import spool_events, spooled_rows
+from jobs.tables import FileTables
+from operators.preload import write_messages
+from operators.refresh_request import decode_request
+from schemas.codec import DEAD_LETTERS, DRIFT_ALERTS, ITEMS, RECOMMENDATIONS, Codec
+from schemas.records import DeadLetter
+from schemas.state import decode_state
+
+_ITEM_BATCH = 1_000
+
+
+class RunSummary(msgspec.Struct, kw_only=True):
+    """What became of a file. Every event in is accepted, a duplicate, or a dead letter of one reason."""
+
+    events_in: int = 0
+    accepted: int = 0
+    duplicates: int = 0
+    dead_letters: dict[str, int] = {}
+    users: int = 0
+    refreshes: int = 0
+    recommendations: int = 0
+    drifts: int = 0
+    items: int = 0
+    seconds: float = 0.0
+    redis: str | None = None
+    out: str = ""
+
+
+def run_file(
+    told: Settings, source: Path, items: Path | None, out: Path, *, own_redis: bool, as_json: bool
+) -> RunSummary:
+    """Run the job on a file of events, and print what became of it.
+
+    With `own_redis` a Redis of the run's own serves it, and ends with it. Raises `FileRefused` for a file that cannot
+    be read, `JobFailed` when the job fails.
+    """
+    java.use()
+    began = time.monotonic()
+    console = Console(stderr=True, quiet=as_json)
+    summary = RunSummary(out=str(out))
+    with ExitStack() as ending:
+        spool = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="headrace-")))
+        if own_redis:
+            server = ending.enter_context(RedisServer(port=free_port()))
+            told = told.model_copy(update={"redis": told.redis.model_copy(update={"url": server.url})})
+        else:
+            summary.redis = told.redis.url
+        files = FileTables(spool)
+        console.print(f"reading {source}")
+        summary.items = _spool_items(told, items or (source if carries_items(source) else None), files.items)
+        count, letters = spool_events(open_events(source), files.events)
+        summary.events_in = count + len(letters)
+        console.print(f"{count} events: following users")
+        _execute(told, files, ranking=False)
+        _count_users(files, summary)
+        console.print(f"{summary.users} users: making lists")
+        _execute(told, files, ranking=True)
+        _write_out(told, files, out, letters, summary)
+    summary.seconds = round(time.monotonic() - began, 3)
+    _show(summary, as_json)
+    return summary
+
+
+def _execute(told: Settings, files: FileTables, *, ranking: bool) -> None:
+    from jobs.bounded_topology import build_following, build_ranking
+    from jobs.engine import environment, job_options, minicluster_options
+    from jobs.job_graph import check_python_mode, name_operators
+    from jobs.plan import bounded_plan
+    from jobs.running_job import wait
+
+    port = claim("Flink's web UI", told.flink.web_port)
+    options = job_options(
+        told.flink.checkpoint_seconds, told.flink.state_ttl_days, files.spool / "checkpoints"
+    )
+    options |= minicluster_options(jars.classpath("connector"), port, slots=1)
+    streams, tables = environment(options, parallelism=1)
+    plan = bounded_plan(told, files)
+    build = build_ranking if ranking else build_following
+    build(tables, plan, files).attach_as_datastream()
+    name_operators(streams)
+    check_python_mode(streams)
+    wait(streams.execute_async("personalize a file"))
+
+
+def _spool_items(told: Settings, source: Path | None, file: Path) -> int:
+    """The catalogue for the user step, and in Redis for the rank worker."""
+    if source is None:
+        return write_messages(file, ())
+    from redis import Redis
+
+    from operators.shelf_records import Items
+    from schemas.redis_keys import RedisKeys
+    from udfs.item_side import ItemSide
+
+    known = [item for item in open_items(source) if not isinstance(item, BadRow)]
+    client = Redis.from_url(told.redis_url())
+    side = ItemSide(client, RedisKeys(told.redis.prefix), told.publish)
+    for start in range(0, len(known), _ITEM_BATCH):
+        side.write([Items(known[start : start + _ITEM_BATCH])])
+    client.close()
+    return write_messages(file, (ITEMS.encode(item) for item in known))
+
+
+def _count_users(files: FileTables, summary: RunSummary) -> None:
+    for _, request in spooled_rows(files.spool / "requests"):
+        summary.users += 1
+        summary.accepted += decode_state(decode_request(request).state).n
+
+
+def _write_out(
+    told: Settings, files: FileTables, out: Path, letters: list[DeadLetter], summary: RunSummary
+) -> None:
+    """The spooled messages as Avro object containers, one file a topic, and the rest of the summary."""
+    out.mkdir(parents=True, exist_ok=True)
+    kafka = told.kafka
+    topics: dict[str, tuple[Codec[Any], list[Any]]] = {
+        kafka.dead_letters: (DEAD_LETTERS, list(letters)),
+        kafka.drift: (DRIFT_ALERTS, []),
+        kafka.recommendations: (RECOMMENDATIONS, []),
+    }
+    for topic, payload in spooled_rows(files.spool / "messages"):
+        if topic in topics:
+            codec, records = topics[topic]
+            records.append(codec.decode(payload))
+    codec, lists = topics[kafka.recommendations]
+    lists.extend(codec.decode(payload) for _, payload in spooled_rows(files.spool / "recommendations"))
+    for topic, (codec, records) in topics.items():
+        write_avro(out / f"{topic}.avro", codec, iter(records))
+    summary.dead_letters = dict(Counter(letter.reason for letter in topics[kafka.dead_letters][1]))
+    summary.drifts = len(topics[kafka.drift][1])
+    summary.refreshes = len(lists)
+    summary.recommendations = sum(1 for each in lists if each.items)
+    summary.duplicates = summary.events_in - summary.accepted - sum(summary.dead_letters.values())
+
+
+def _show(summary: RunSummary, as_json: bool) -> None:
+    if as_json:
+        print(msgspec.json.encode(summary).decode())
+        return
+    for name, value in msgspec.to_builtins(summary).items():
+        print(f"{name.replace('_', ' '):<16} {value}")
