@@ -76,7 +76,7 @@ class FlinkCluster:
         try:
             for _ in range(self._wanted):
                 self._start_task_manager()
-            self.job_manager.wait_until(self._slots_offered, seconds=120)
+            self.job_manager.wait_until(self._slots_offered, seconds=180)
         except BaseException:
             self.stop()
             raise
@@ -85,7 +85,7 @@ class FlinkCluster:
     def add_task_manager(self) -> Service:
         """Start one more TaskManager and wait until the cluster has its slot."""
         added = self._start_task_manager()
-        added.wait_until(self._slots_offered, seconds=120)
+        added.wait_until(self._slots_offered, seconds=180)
         return added
 
     def kill_task_manager(self, task_manager: Service | None = None) -> None:

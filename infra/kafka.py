@@ -111,7 +111,7 @@ class KafkaBroker:
             self._format([*command, *QUICK_START, "kafka.tools.StorageTool"], properties)
         self.service.start([*command, "kafka.Kafka", properties], env=environment, grace=15.0)
         try:
-            self.service.wait_until(self._serves, seconds=90)
+            self.service.wait_until(self._serves, seconds=180)
         except InfraError:
             self.service.stop()
             raise

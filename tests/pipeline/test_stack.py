@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
 import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import pytest
 import redis
 from kafka import KafkaConsumer, KafkaProducer
@@ -13,6 +22,7 @@ from kafka.errors import KafkaError
 from infra import java
 from infra.errors import InfraError
 from infra.flink import FlinkCluster
+from infra.home import home
 from infra.kafka import COMPACTED, KafkaBroker, kept, topic_names
 from infra.ports import is_free
 from infra.redis import RedisServer
@@ -121,3 +131,92 @@ def test_a_flink_cluster_replaces_a_killed_task_manager(tmp_path: Path) -> None:
         assert replacement.alive()
         assert is_free(cluster.web_port) is False
     assert is_free(cluster.web_port)
+
+
+@dataclass
+class Up:
+    """A running `headrace up`, and every process below it."""
+
+    process: subprocess.Popen[str]
+    said: list[str] = field(default_factory=list)
+
+    def read_until(self, word: str) -> str:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.said.append(line)
+            if line.startswith(word):
+                return line
+        raise AssertionError("".join(self.said))
+
+    def end(self, how: signal.Signals) -> tuple[int, list[psutil.Process]]:
+        """Its exit code, and which processes are still there."""
+        below = psutil.Process(self.process.pid).children(recursive=True)
+        assert below
+        self.process.send_signal(how)
+        code = self.process.wait(60)
+        return code, psutil.wait_procs(below, timeout=10)[1]
+
+
+@pytest.fixture
+def start_up(tmp_path: Path) -> Iterator[Callable[..., Up]]:
+    """Starts `headrace up` with a HEADRACE_HOME of the test's own that shares the fetched jars."""
+    own = tmp_path / "home"
+    own.mkdir()
+    (own / "jars").symlink_to(home() / "jars")
+    started: list[Up] = []
+
+    def start(*words: str) -> Up:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "jobs.cli", "up", *words],
+            env={**os.environ, "HEADRACE_HOME": str(own)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(Up(process))
+        return started[-1]
+
+    yield start
+    for up in started:
+        up.process.kill()
+        up.process.communicate()
+
+
+@pytest.mark.timeout(600)
+def test_up_runs_the_job_ends_all_of_it_on_ctrl_c_and_starts_again(start_up: Callable[..., Up]) -> None:
+    first = start_up()
+    redis_url = first.read_until("Redis").split()[1]
+    flink_url = first.read_until("Flink").split()[1]
+    first.read_until("Ready")
+    with redis.Redis.from_url(redis_url) as client:
+        assert client.ping()
+    with urllib.request.urlopen(f"{flink_url}/jobs/overview") as answer:
+        assert [job["state"] for job in json.load(answer)["jobs"]] == ["RUNNING"]
+    assert first.end(signal.SIGINT) == (130, [])
+
+    second = start_up()
+    second.read_until("Kafka")
+    assert second.end(signal.SIGTERM) == (143, [])
+
+
+def test_up_killed_without_a_chance_to_clean_up_leaves_nothing(start_up: Callable[..., Up]) -> None:
+    up = start_up()
+    up.read_until("Redis")
+    assert up.end(signal.SIGKILL) == (-signal.SIGKILL, [])
+
+
+def test_up_names_a_taken_port_and_the_way_out(
+    start_up: Callable[..., Up], redis_server: RedisServer
+) -> None:
+    up = start_up("--redis-port", str(redis_server.port))
+    said, _ = up.process.communicate(timeout=60)
+    assert up.process.returncode == 2
+    assert f"port {redis_server.port} for Redis is taken by redis-server (process " in said
+    assert "choose another with --redis-port" in said
+
+
+def test_a_second_up_on_the_same_data_is_refused(start_up: Callable[..., Up]) -> None:
+    first = start_up()
+    first.read_until("Redis")
+    said, _ = start_up().process.communicate(timeout=60)
+    assert f"is in use by process {first.process.pid}" in said
