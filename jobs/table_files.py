@@ -19,6 +19,7 @@ from schemas.reason import Reason
 
 BATCH_ROWS: Final = 8_192
 _DELIMITERS: Final = ",;\t"
+_LONGEST_CELL: Final = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,7 @@ class CsvTable:
         return Rows(first, dict(zip(self.names, map(list, zip(*lines, strict=True)), strict=True)))
 
     def _lines(self) -> Iterator[tuple[int, list[str], str | None]]:
+        csv.field_size_limit(_LONGEST_CELL)  # the module's own limit would lose longer cells
         with open_text(self.path) as lines:
             reader = csv.reader(lines, delimiter=self.delimiter)
             next(reader)
