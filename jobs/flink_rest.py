@@ -38,7 +38,7 @@ class FlinkRest:
     for an address that is not http(s).
     """
 
-    def __init__(self, url: str, step: str = "user") -> None:
+    def __init__(self, url: str, step: str = "user step") -> None:
         if urlsplit(url).scheme not in ("http", "https"):
             raise ValueError(
                 f"the address of Flink's REST interface starts with http:// or https://, not {url!r}"

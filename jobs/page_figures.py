@@ -12,12 +12,11 @@ from redis.asyncio import Redis
 
 from jobs.flink_rest import EventRate, FlinkAway, FlinkRest, JobReading
 from jobs.page_catalogue import Catalogue
-from jobs.page_directory import Directory
 from jobs.page_feed import Feed
 from jobs.page_view import Shown, read_profile
 from jobs.worker_figures import WorkerFigures, worker_reading
 from schemas.redis_keys import RedisKeys
-from schemas.stats import RECENT, RECENT_LENGTH
+from schemas.stats import RECENT, RECENT_LENGTH, WORKERS
 
 EVERY_S = 1.0
 HISTORY = 180
@@ -32,14 +31,12 @@ class SharedFigures:
         redis: Redis,
         keys: RedisKeys,
         feed: Feed,
-        directory: Directory,
         catalogue: Catalogue,
         flink: FlinkRest | None,
     ) -> None:
         self._redis = redis
         self._keys = keys
         self._feed = feed
-        self._directory = directory
         self._catalogue = catalogue
         self._flink = flink
         self._workers = WorkerFigures()
@@ -70,7 +67,7 @@ class SharedFigures:
     async def read(self) -> None:
         """One reading of everything that all pages share."""
         now = time.time_ns() // 1_000_000
-        workers = self._directory.workers
+        workers = [name.decode() for name in await self._redis.hkeys(self._keys.stats(WORKERS))]
         pipeline = self._redis.pipeline(transaction=False)
         for worker in workers:
             pipeline.hgetall(self._keys.stats(worker))

@@ -61,7 +61,7 @@ class PageServer:
         self.directory = Directory(self.redis, self.keys, self.catalogue)
         self.feed = Feed(self.redis, self.keys, self.catalogue)
         flink = FlinkRest(settings.flink) if settings.flink else None
-        self.figures = SharedFigures(self.redis, self.keys, self.feed, self.directory, self.catalogue, flink)
+        self.figures = SharedFigures(self.redis, self.keys, self.feed, self.catalogue, flink)
         self.clicks = clicks
         self.visitors = Visitors()
         self.ending = asyncio.Event()

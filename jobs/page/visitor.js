@@ -86,8 +86,8 @@ export class Visitor {
   #say(last, waiting) {
     if (!last) return waiting ? "On its way: Kafka, Flink, Redis, this page." : "Click an item and watch the list answer.";
     const median = [...this.#trips].sort((a, b) => a.list - b.list)[Math.floor(this.#trips.length / 2)].list;
-    const kafka = last.kafka === undefined ? "" : `Kafka had it after ${number(last.kafka)} ms, `;
-    return `${kafka}Redis the new list after ${number(last.server)} ms. Median of ${this.#trips.length}: ${Math.round(median)} ms.`;
+    const kafka = last.kafka === undefined ? "" : `Kafka took ${number(last.kafka)} ms, `;
+    return `${kafka}Redis had the list after ${number(Math.round(last.server))} ms. Median: ${Math.round(median)} ms.`;
   }
 
   #bars() {

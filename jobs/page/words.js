@@ -57,7 +57,7 @@ export function title(item, id) {
 export function named(node, words) {
   node.textContent = words;
   node.title = words;
-  node.classList.toggle("shouted", words.length > 3 && words === words.toUpperCase() && words !== words.toLowerCase());
+  node.classList.toggle("shouted", words.length > 2 && words === words.toUpperCase() && words !== words.toLowerCase());
   return node;
 }
 

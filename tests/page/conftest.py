@@ -34,7 +34,7 @@ from schemas.redis_values import (
     rec_value,
     trending_value,
 )
-from schemas.stats import RECENT, RECENT_LENGTH, Histogram
+from schemas.stats import RECENT, RECENT_LENGTH, WORKERS, Histogram
 
 SECRET = b"the secret of the page tests"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -134,6 +134,7 @@ class Shop:
         for name, waits in (("leading_ms", leading), ("trailing_ms", trailing)):
             for ms in waits:
                 self._waits[name].add(ms)
+        self.redis.hset(self.keys.stats(WORKERS), "worker-0", time.time_ns() // 1_000_000)
         self.redis.hset(
             self.keys.stats("worker-0"),
             mapping={

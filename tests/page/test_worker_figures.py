@@ -96,7 +96,9 @@ ANSWERS = {
             {"jid": "j1", "name": "personalize", "state": "RUNNING", "start-time": 5, "duration": 7_000},
         ]
     },
-    "/jobs/j1": {"vertices": [{"id": "v0", "name": "Source: events"}, {"id": "v1", "name": "User step"}]},
+    "/jobs/j1": {
+        "vertices": [{"id": "v0", "name": "Source: events of users"}, {"id": "v1", "name": "user step"}]
+    },
     "/jobs/j1/vertices/v1/subtasks/metrics?get=numRecordsIn&agg=sum": [{"id": "numRecordsIn", "sum": 1234.0}],
 }
 
