@@ -34,7 +34,7 @@ class FactorSettings:
     An event weighs half for every `half_life_days` before the latest; an item needs `least_users` users.
     """
 
-    factors: int = 32
+    factors: int = 64
     iterations: int = 12
     regularization: float = 5.0
     alpha: float = 10.0

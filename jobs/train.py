@@ -26,7 +26,7 @@ def command(
         Path | None,
         typer.Option("--out", help="New folder of the bundle, NAME/VERSION; default models/FILE/1, 2, …"),
     ] = None,
-    lists: Annotated[int, typer.Option("--lists", min=100, help="Events sampled to train on.")] = 20_000,
+    lists: Annotated[int, typer.Option("--lists", min=100, help="Events sampled to train on.")] = 40_000,
     validation: Annotated[
         int, typer.Option("--validation", min=100, help="Events sampled to validate on.")
     ] = 10_000,

@@ -27,7 +27,7 @@ BATCH_USERS = 64
 class RankerSettings:
     """What is tried: `trees` as (number of trees, leaves), `networks` as the sizes of their layers."""
 
-    trees: tuple[tuple[int, int], ...] = ((30, 15), (60, 15))
+    trees: tuple[tuple[int, int], ...] = ((20, 15), (30, 15))
     networks: tuple[tuple[int, ...], ...] = ((32, 16),)
     learning_rate: float = 0.1
     least_rows_in_leaf: int = 50
