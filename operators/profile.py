@@ -8,6 +8,7 @@ from schemas.redis_values import DriftValue, ProfileValue, SessionValue
 from schemas.state import UserState
 
 SHOWN_AFFINITIES = 8
+"""Of how many of the user's most counted categories the profile shows the probability."""
 
 
 def profile_of(user: UserState, model: AffinityModel, learning: dict[str, str]) -> ProfileValue:
@@ -31,9 +32,13 @@ def profile_of(user: UserState, model: AffinityModel, learning: dict[str, str]) 
         ),
         types=user.types,
         categories=user.categories,
-        affinities=model.probabilities(affinity, user.categories)[:SHOWN_AFFINITIES],
+        affinities=model.probabilities(affinity, _most(user.categories)),
         recent=[(item.item_id, item.time, item.type, item.category) for item in reversed(user.recent)],
         segments=user.segments,
         drift=DriftValue(drifts=affinity.drifts, at=affinity.drifted_at, labelled=affinity.labelled),
         learning=learning,
     )
+
+
+def _most(categories: dict[str, float]) -> list[str]:
+    return sorted(categories, key=lambda name: (-categories[name], name))[:SHOWN_AFFINITIES]

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Final
+
+WHITESPACE: Final = "\t\n\v\f\r "
+"""What is trimmed from an id: ASCII only, because languages differ on the rest, and applications in any language
+compute a user's keys from the id."""
 
 
 def canonical_id(text: str) -> str:
-    """The id without surrounding white space, in Unicode's composed form (NFC).
+    """The form in which two spellings of one id are equal: Unicode NFC, without outer ASCII white space.
 
-    >>> canonical_id(" cafe\\u0301 ") == "caf\\u00e9"
+    Letter case is kept: `Ann` and `ann` may be two people.
+
+    >>> canonical_id(" cafe\\u0301\\n") == "caf\\u00e9"
     True
     """
-    text = text.strip()
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    return text.strip(WHITESPACE)

@@ -8,27 +8,12 @@ does not tell who a user is.
 from __future__ import annotations
 
 import hmac
-import unicodedata
 from typing import Final
+
+from schemas.identifiers import canonical_id
 
 UID_LENGTH: Final = 24
 """Characters of a pseudonym. At 96 bits, two of a thousand million users meet with probability 6e-12."""
-
-WHITESPACE: Final = "\t\n\v\f\r "
-"""What is trimmed from a user id: ASCII only, because languages differ on the rest."""
-
-
-def canonical_user_id(user_id: str) -> str:
-    """The form in which two spellings of one user id are equal: Unicode NFC, without outer ASCII whitespace.
-
-    Letter case is kept: `Ann` and `ann` may be two people.
-
-    >>> canonical_user_id(" zoe\\u0308\\n") == "zo\\u00eb"
-    True
-    """
-    if not user_id.isascii():
-        user_id = unicodedata.normalize("NFC", user_id)
-    return user_id.strip(WHITESPACE)
 
 
 class Pseudonym:
@@ -54,7 +39,7 @@ class Pseudonym:
 
         Raises `ValueError` when nothing is left of the id after trimming, or when it holds a lone surrogate.
         """
-        canonical = canonical_user_id(user_id)
+        canonical = canonical_id(user_id)
         if not canonical:
             raise ValueError("a user id is empty after trimming")
         keyed = self._keyed.copy()

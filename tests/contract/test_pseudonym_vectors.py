@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.redis import RedisServer
-from schemas.pseudonym import WHITESPACE, Pseudonym, canonical_user_id
+from schemas.identifiers import WHITESPACE, canonical_id
+from schemas.pseudonym import Pseudonym
 from schemas.redis_keys import RedisKeys, seq
 from schemas.redis_values import RecValue, rec_value
 
@@ -48,10 +49,10 @@ def test_every_vector_of_the_page_holds(user: str, uid: str) -> None:
 @given(st.text())
 def test_spellings_of_one_user_share_a_pseudonym(user: str) -> None:
     pseudonym = Pseudonym(b"s")
-    canonical = canonical_user_id(user)
+    canonical = canonical_id(user)
     if canonical:
         assert pseudonym.of(user) == pseudonym.of(f"\t {user}\r\n") == pseudonym.of(canonical)
-        assert canonical == canonical_user_id(canonical)
+        assert canonical == canonical_id(canonical)
 
 
 def test_another_secret_gives_other_pseudonyms() -> None:
