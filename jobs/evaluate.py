@@ -1,4 +1,4 @@
-"""`headrace evaluate`: how good the lists are on recorded events, beside baselines. Rules: docs/quality.md."""
+"""`headrace evaluate`: how good the lists are on recorded events, beside baselines (docs/quality.md)."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _after(bundle: Bundle, data: TrainingEvents) -> int:
     if data.events[-1].time <= seen_until:
         raise CannotJudge(
             f"bundle {bundle.name} was trained on events until {seen_until} ms, and the file ends at"
-            f" {data.events[-1].time} ms: it has seen all of them; train on an earlier span, or judge on later"
+            f" {data.events[-1].time} ms: it has seen them all; train on an earlier span or judge on later"
             " events"
         )
     return seen_until + 1
