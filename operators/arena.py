@@ -30,7 +30,8 @@ def rows_for(least: int, held: int, most: int) -> int:
 
 
 def grown(array: NDArray[S], rows: int, fill: float | int | bool) -> NDArray[S]:
-    """`array` with `rows` rows, the new ones filled with `fill`; the same object where it is that long already.
+    """`array` with `rows` rows, the new ones filled with `fill`; the same object where it is that long
+    already.
 
     >>> grown(np.ones(2, np.int32), 4, -1).tolist()
     [1, 1, -1, -1]

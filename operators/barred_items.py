@@ -18,8 +18,8 @@ _SIEVE_MASK = 64 * SIEVE_WORDS - 1
 
 
 class BarredArrays(NamedTuple):
-    """Of user k, `number` int32[e] from `number_start[k]` to `number_start[k + 1]` are item numbers, and `hash`
-    uint32[h] from `hash_start[k]` to `hash_start[k + 1]` are item hashes; starts are int64[m + 1]."""
+    """Of user k, `number` int32[e] from `number_start[k]` to `number_start[k + 1]` are item numbers, and
+    `hash` uint32[h] from `hash_start[k]` to `hash_start[k + 1]` are item hashes; starts are int64[m + 1]."""
 
     number: NDArray[np.int32]
     number_start: NDArray[np.int64]
@@ -29,12 +29,14 @@ class BarredArrays(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class BarredItems:
-    """For every user of a batch: items by number (an exact list) and by hash (what a user record remembers)."""
+    """For every user of a batch: items by number (an exact list) and by hash (what a record remembers)."""
 
     arrays: BarredArrays
 
     @classmethod
-    def of(cls, exclude: Sequence[Sequence[str]] | None, hashes: Sequence[bytes], shelf: Shelf) -> BarredItems:
+    def of(
+        cls, exclude: Sequence[Sequence[str]] | None, hashes: Sequence[bytes], shelf: Shelf
+    ) -> BarredItems:
         """`exclude[k]` are item ids and `hashes[k]` stored hashes (`item_hash`) of user k.
 
         Raises `ValueError` where they are of unequal numbers of users.
@@ -43,7 +45,9 @@ class BarredItems:
         if exclude is None:
             exclude = [()] * len(hashes)
         if len(exclude) != len(hashes):
-            raise ValueError(f"{len(exclude)} lists to exclude for {len(hashes)} users; one per user is needed")
+            raise ValueError(
+                f"{len(exclude)} lists to exclude for {len(hashes)} users; one per user is needed"
+            )
         numbers = [[n for item_id in ids if (n := number(item_id)) >= 0] for ids in exclude]
         return cls(
             BarredArrays(
@@ -76,7 +80,7 @@ def is_hashed(sieve: NDArray[np.uint64], hashes: NDArray[np.uint32], wanted: int
     low = np.int64(wanted) & _SIEVE_MASK
     if not (sieve[low >> 6] >> np.uint64(low & 63)) & np.uint64(1):
         return False
+    found = False
     for k in range(len(hashes)):
-        if hashes[k] == wanted:
-            return True
-    return False
+        found = found or hashes[k] == wanted
+    return found

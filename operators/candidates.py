@@ -13,6 +13,8 @@ from operators.retrieval import Limits, Scratch, ShelfView, UserView, new_scratc
 from operators.shelf import Shelf
 from operators.user_batch import RECENT, UserBatch
 
+DAY = 86_400_000.0
+
 SOURCES = ("session_knn", "covisit", "trending", "category_trending", "factors")
 """Where candidates come from, in the order of the columns of `Candidates.scores`."""
 
@@ -21,11 +23,12 @@ SOURCES = ("session_knn", "covisit", "trending", "category_trending", "factors")
 class CandidateSettings:
     """How many candidates each source may name, and from what.
 
-    The query of session-kNN are the user's last `query_items` items, of which the k-th (0 is the newest) weighs
-    `query_decay`^k, and one of an earlier session `earlier_session` times that; of the sessions that share an item
-    the `newest_sessions` latest count, and the `nearest_sessions` nearest of these vote. Co-visitation looks at
-    the last `covisit_items` items with weights `covisit_decay`^k. Users without a country scope, and items that
-    do not trend in it, get their overall trend times `everywhere_weight`.
+    The query of session-kNN are the user's last `query_items` items, of which the k-th (0 is the newest)
+    weighs `query_decay`^k, and one of an earlier session `earlier_session` times that; of the sessions that
+    share an item the `newest_sessions` latest count, and the `nearest_sessions` nearest of these vote, by their
+    similarity to the power of `nearness_power`, halved for every `session_half_life` days since their last step.
+    Co-visitation looks at the last `covisit_items` items with weights `covisit_decay`^k. Users without a country scope, and items
+    that do not trend in it, get their overall trend times `everywhere_weight`.
     """
 
     session_knn: int = 60
@@ -38,6 +41,8 @@ class CandidateSettings:
     earlier_session: float = 0.5
     newest_sessions: int = 500
     nearest_sessions: int = 100
+    session_half_life: float = 60.0
+    nearness_power: float = 1.0
     covisit_items: int = 10
     covisit_decay: float = 0.9
     everywhere_weight: float = 0.5
@@ -52,11 +57,11 @@ class CandidateSettings:
 class Candidates:
     """Candidates of a batch of m users as n rows, all rows of a user together and users in the batch's order.
 
-    `user` int32[n] is the place of the user in the batch, `item` int32[n] the number of the item on the shelf.
-    `scores` float32[n, len(SOURCES)] is what each source says for the item, from 0 (nothing) to 1 (its best for
-    this user). `start` int32[m + 1] bounds the rows of each user. `anchor` int8[n] is the place among the user's
-    recent items of the one that the item goes with best, and `scope` int32[n] the number of the scope in which
-    it trends (-1: none).
+    `user` int32[n] is the place of the user in the batch, `item` int32[n] the number of the item on the
+    shelf. `scores` float32[n, len(SOURCES)] is what each source says for the item, from 0 (nothing) to 1
+    (its best for this user). `start` int32[m + 1] bounds the rows of each user. `anchor` int8[n] is the place
+    among the user's recent items of the one that the item goes with best, and `scope` int32[n] the number of
+    the scope in which it trends (-1: none).
     """
 
     user: NDArray[np.int32]
@@ -91,6 +96,8 @@ class CandidateFinder:
             category_trending=settings.category_trending,
             factors=settings.factors,
             newest_sessions=settings.newest_sessions,
+            session_half_life=settings.session_half_life * DAY,
+            nearness_power=settings.nearness_power,
             everywhere_weight=settings.everywhere_weight,
         )
         self._scratch: Scratch | None = None
@@ -132,6 +139,8 @@ class CandidateFinder:
         held = self._scratch
         if held is None or len(held.seen) != items or len(held.knn.similarity) != rows:
             longest = int(shelf.sessions.postings.arrays.longest[0])
-            held = new_scratch(items, rows, RECENT * longest, self._settings.nearest_sessions, self._settings.most)
+            held = new_scratch(
+                items, rows, RECENT * longest, self._settings.nearest_sessions, self._settings.most
+            )
             self._scratch = held
         return held

@@ -14,7 +14,8 @@ from operators.shelf import Shelf
 
 class FactorArrays(NamedTuple):
     """`row` int32[I] is the bundle's row of an item number (-1: none), `number` int32[n] the item number of a
-    row (-1: not on the shelf); `neighbours` int32[n, K] are rows (-1: none), `scores` float32[n, K] cosines."""
+    row (-1: not on the shelf); `neighbours` int32[n, K] are rows (-1: none), `scores` float32[n, K]
+    cosines."""
 
     row: NDArray[np.int32]
     number: NDArray[np.int32]
@@ -58,5 +59,8 @@ class FactorNeighbours:
 
     def _unnumbered(self, items: int) -> FactorArrays:
         return FactorArrays(
-            np.full(items, -1, np.int32), np.full(len(self._rows), -1, np.int32), self._neighbours, self._scores
+            np.full(items, -1, np.int32),
+            np.full(len(self._rows), -1, np.int32),
+            self._neighbours,
+            self._scores,
         )

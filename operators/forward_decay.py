@@ -2,7 +2,8 @@
 
 Forward decay after Cormode, Shkapenyuk, Srivastava and Xu, "Forward Decay: A Practical Time Decay Model for
 Streaming Systems" (ICDE 2009): instead of shrinking old weights, new ones grow, measured from a landmark.
-The landmark is the start of the epoch, and epochs are 256 half-lives long so that weights stay within a double.
+The landmark is the start of the epoch, and epochs are 256 half-lives long so that weights stay within a
+double.
 """
 
 from __future__ import annotations

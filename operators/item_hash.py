@@ -1,4 +1,4 @@
-"""Items as 32-bit numbers, the same in every process and for ever: how a user record remembers what was touched."""
+"""Items as 32-bit numbers, the same everywhere and for ever: how a user record remembers its items."""
 
 from __future__ import annotations
 

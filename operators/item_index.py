@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from operators.arena import SMALLEST, grown, rows_for
 
 SHARE_FREED = 16
-"""When the index is full, one of so many items gives way: freeing many at once costs one pass over the arrays."""
+"""When the index is full, one item of so many gives way: all of them in one pass over the arrays."""
 
 HEAD = 512
 """Of so many items, the first by id, the order is kept at hand."""

@@ -11,9 +11,9 @@ class ItemStep(msgspec.Struct, frozen=True, kw_only=True):
     """A user went on to `item`. It carries no user id.
 
     `prev` are the user's items before it, newest first, at most 5 and none of them `item`. `scopes` are the
-    scopes of popularity it counts in ('all', 'category:<top level>', 'country:<code>'). `weight` says how much
-    the type of event counts (a purchase more than a view). `session` numbers the user's session, unique over
-    all users. `time` is the event's, in ms.
+    scopes of popularity it counts in ('all', 'category:<top level>', 'country:<code>'). `weight` says how
+    much the type of event counts (a purchase more than a view). `session` numbers the user's session,
+    unique over all users. `time` is the event's, in ms.
 
     >>> ItemStep(item="85123A", prev=("71053",), scopes=("all",), weight=1.0, session=7, time=1_000).prev
     ('71053',)
@@ -37,7 +37,8 @@ def top_level(category: str) -> str:
 
 
 def session_key(uid: str, number: int) -> int:
-    """The number of a user's session over all users: 63 bits of BLAKE2b (RFC 7693), so that it tells no pseudonym.
+    """The number of a user's session over all users: 63 bits of BLAKE2b (RFC 7693), so that it tells no
+    pseudonym.
 
     >>> session_key("9dc6a1e4ef03b1e5e9a1ce44", 1) == session_key("9dc6a1e4ef03b1e5e9a1ce44", 2)
     False

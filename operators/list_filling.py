@@ -1,4 +1,4 @@
-"""What a list is filled with when no source has anything left: never an empty list while anything may be shown."""
+"""What a list is filled with when no source has anything left: none is empty while anything may be shown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def fill(
     barred: set[str],
     barred_hashes: bytes,
 ) -> None:
-    """Lengthen `items`, in place, to `length` where possible: with what trends anywhere, then in order of ids.
+    """Lengthen `items`, in place, to `length` where possible: with what trends anywhere, then in order of
+    ids.
 
     Nothing is listed twice, nor barred, nor two items of one group. Hold the shelf's lock.
     """

@@ -22,9 +22,9 @@ NONE = -1
 class PostingArrays(NamedTuple):
     """`entry` int64[E] is the arena. Per item, `start` int64[I] (-1: no region), `room` and `added` int64[I].
 
-    `added` counts what was put into the region, so the newest is at `start + (added - 1) % room`. `free` int64[24]
-    is the first free region of each length (its first entry names the next), `tail` int64[1] the end of what
-    was ever given out, and `longest` int64[1] the most entries of a list.
+    `added` counts what was put into the region, so the newest is at `start + (added - 1) % room`. `free`
+    int64[24] is the first free region of each length (its first entry names the next), `tail` int64[1] the
+    end of what was ever given out, and `longest` int64[1] the most entries of a list.
     """
 
     entry: NDArray[np.int64]
@@ -42,7 +42,7 @@ class PostingLists:
     >>> lists = PostingLists(per_item=16, most_entries=1_000)
     >>> lists.reserve_items(1)
     >>> for serial in range(20):
-    ...     lists.reserve_entries(1); _ = add_posting(lists.arrays, 0, serial)
+    ...     lists.reserve_entries(1); _ = add_posting(lists.arrays, 0, serial, 0)
     >>> lists.of(0)[:3], len(lists.of(0))
     ([19, 18, 17], 16)
     """
@@ -70,7 +70,7 @@ class PostingLists:
         )
 
     def reserve_entries(self, additions: int) -> None:
-        """Give the arena room for the worst that so many additions can ask for, as far as its bound allows."""
+        """Give the arena room for the worst that so many additions can ask for, within its bound."""
         held = self.arrays
         wanted = min(int(held.tail[0]) + additions * self._longest, self._most_entries)
         rows = rows_for(wanted, len(held.entry), self._most_entries)
@@ -97,19 +97,25 @@ def _take_region(held: PostingArrays, size_class: int, room: int) -> int:
     start = held.free[size_class]
     if start >= 0:
         held.free[size_class] = held.entry[start]
-        return start
+        return int(start)
     start = held.tail[0]
     if start + room > len(held.entry):
         return -1
     held.tail[0] = start + room
-    return start
+    return int(start)
 
 
 @compiled
-def add_posting(held: PostingArrays, item: int, serial: int) -> None:
-    """Put `serial` into the list of an item as its newest entry."""
+def add_posting(held: PostingArrays, item: int, serial: int, oldest: int) -> None:
+    """Put `serial` into the list of an item, in its place by number: newest entries have the greatest.
+
+    A list whose oldest entry is below `oldest`, and so of no use any more, need not be longer.
+    """
     room, added = held.room[item], held.added[item]
-    if added >= room and room < held.longest[0]:
+    full = added >= room
+    if full and room > 0 and held.entry[held.start[item] + added % room] < oldest:
+        full = False
+    if full and room < held.longest[0]:
         size_class = 0
         while (SHORTEST << size_class) <= room:
             size_class += 1
@@ -129,5 +135,9 @@ def add_posting(held: PostingArrays, item: int, serial: int) -> None:
             added, room = kept, wider
     if room == 0:
         return
-    held.entry[held.start[item] + added % room] = serial
+    start, place, first = held.start[item], added, max(added - room + 1, 0)
+    while place > first and held.entry[start + (place - 1) % room] > serial:
+        held.entry[start + place % room] = held.entry[start + (place - 1) % room]
+        place -= 1
+    held.entry[start + place % room] = serial
     held.added[item] = added + 1

@@ -1,8 +1,8 @@
-"""For every row, the members with the greatest scores, best first: co-visitation neighbours, trending items."""
+"""For every row, the members with the greatest scores, best first: neighbours, trending items."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +12,16 @@ from operators.compiled import compiled
 
 
 class RowArrays(NamedTuple):
-    """`member` int32[R, W] and `score` float[R, W], of which the first `count` int32[R] of a row are held."""
+    """`member` int32[R, W] and `score` float[R, W], of which a row holds the first `filled` int32[R]."""
 
     member: NDArray[np.int32]
-    score: NDArray[np.floating]
-    count: NDArray[np.int32]
+    score: NDArray[np.floating[Any]]
+    filled: NDArray[np.int32]
 
 
 class RankedRows:
-    """At most `most_rows` rows of at most `width` members. A score only ever rises, so old news changes nothing.
+    """At most `most_rows` rows of at most `width` members. A score only ever rises, so old news changes
+    nothing.
 
     >>> rows = RankedRows(most_rows=10, width=2, dtype=np.float64)
     >>> rows.reserve(1)
@@ -29,7 +30,7 @@ class RankedRows:
     [(8, 3.0), (9, 2.0)]
     """
 
-    def __init__(self, most_rows: int, width: int, dtype: type[np.floating]) -> None:
+    def __init__(self, most_rows: int, width: int, dtype: type[np.floating[Any]]) -> None:
         self._most = most_rows
         rows = min(SMALLEST, most_rows)
         self.arrays = RowArrays(
@@ -39,10 +40,10 @@ class RankedRows:
     def reserve(self, rows: int) -> None:
         """Make sure that rows 0 to `rows` - 1 exist. Raises `ValueError` beyond the bound."""
         held = self.arrays
-        wanted = rows_for(rows, len(held.count), self._most)
-        if wanted > len(held.count):
+        wanted = rows_for(rows, len(held.filled), self._most)
+        if wanted > len(held.filled):
             self.arrays = RowArrays(
-                grown(held.member, wanted, -1), grown(held.score, wanted, 0.0), grown(held.count, wanted, 0)
+                grown(held.member, wanted, -1), grown(held.score, wanted, 0.0), grown(held.filled, wanted, 0)
             )
 
     def raise_scores(self, rows: list[int], members: list[int], scores: list[float]) -> None:
@@ -55,12 +56,12 @@ class RankedRows:
         )
 
     def forget(self, freed: NDArray[np.bool_], rows_too: bool) -> None:
-        """Take the members marked in `freed` out of every row, and with `rows_too` empty the rows of that number."""
+        """Take the members marked in `freed` out of every row; with `rows_too` empty their own rows."""
         _forget(self.arrays, freed, rows_too)
 
     def of(self, row: int) -> list[tuple[int, float]]:
         """The members of a row with their scores, best first."""
-        count = int(self.arrays.count[row])
+        count = int(self.arrays.filled[row])
         return list(
             zip(
                 self.arrays.member[row, :count].tolist(), self.arrays.score[row, :count].tolist(), strict=True
@@ -82,7 +83,7 @@ def _raise_scores(
         if row < 0 or member < 0 or not np.isfinite(scores[k]):
             continue
         score = held.score.dtype.type(scores[k])
-        count = held.count[row]
+        count = held.filled[row]
         place = 0
         while place < count and held.member[row, place] != member:
             place += 1
@@ -90,7 +91,7 @@ def _raise_scores(
             if score <= held.score[row, place]:
                 continue
         elif count < width:
-            held.count[row] = count + 1
+            held.filled[row] = count + 1
         else:
             place = width - 1
             if score <= held.score[row, place]:
@@ -105,15 +106,15 @@ def _raise_scores(
 
 @compiled
 def _forget(held: RowArrays, freed: NDArray[np.bool_], rows_too: bool) -> None:
-    for row in range(len(held.count)):
+    for row in range(len(held.filled)):
         if rows_too and row < len(freed) and freed[row]:
-            held.count[row] = 0
+            held.filled[row] = 0
             continue
         kept = 0
-        for place in range(held.count[row]):
+        for place in range(held.filled[row]):
             member = held.member[row, place]
             if not freed[member]:
                 held.member[row, kept] = member
                 held.score[row, kept] = held.score[row, place]
                 kept += 1
-        held.count[row] = kept
+        held.filled[row] = kept

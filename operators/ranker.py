@@ -66,7 +66,7 @@ class RankedList:
 
 
 class Ranker:
-    """Makes lists for batches of users from a shelf, with or without a model bundle. For one thread at a time.
+    """Makes lists for batches of users, with or without a model bundle. For one thread at a time.
 
     >>> from operators.shelf_records import Popularity
     >>> shelf = Shelf()
@@ -183,7 +183,9 @@ class Ranker:
                     made.whys.append(trending_in(shelf.scopes.names[scope]))
                 else:
                     made.whys.append(because[anchor] if anchor >= 0 and source < 2 else FOR_YOU)
-                made.sources.append({name: value for name, value in zip(SOURCES, values, strict=True) if value})
+                made.sources.append(
+                    {name: value for name, value in zip(SOURCES, values, strict=True) if value}
+                )
             lists.append(made)
         return lists
 

@@ -36,8 +36,8 @@ class ShelfView(NamedTuple):
 
 
 class UserView(NamedTuple):
-    """What of a `UserBatch` retrieval looks at; `query` float32[m, R] weighs recent items for session-kNN, `covisit`
-    float32[R] for the other sources of neighbours."""
+    """What of a `UserBatch` retrieval looks at; `query` float32[m, R] weighs recent items for session-kNN,
+    `covisit` float32[R] for the other sources of neighbours."""
 
     recent: NDArray[np.int32]
     query: NDArray[np.float32]
@@ -50,6 +50,16 @@ class UserView(NamedTuple):
     session: NDArray[np.int64]
 
 
+class Screen(NamedTuple):
+    """What decides whether one user may be shown an item."""
+
+    catalogue: CatalogueArrays
+    market: int
+    now: int
+    hashes: NDArray[np.uint32]
+    sieve: NDArray[np.uint64]
+
+
 class Limits(NamedTuple):
     """How many candidates each source names; see `CandidateSettings`."""
 
@@ -59,6 +69,8 @@ class Limits(NamedTuple):
     category_trending: int
     factors: int
     newest_sessions: int
+    session_half_life: float
+    nearness_power: float
     everywhere_weight: float
 
 
@@ -81,7 +93,7 @@ class Scratch(NamedTuple):
 
 
 def new_scratch(items: int, rows: int, met: int, nearest: int, most: int) -> Scratch:
-    """Working memory for so many items, session rows, postings of a query, nearest sessions and candidates."""
+    """Working memory for so many items, session rows, postings of a query, neighbours and candidates."""
     return Scratch(
         np.zeros((items, COLUMNS), np.float32),
         np.zeros(items, np.uint8),
@@ -122,15 +134,20 @@ def retrieve(
         numbers = barred.number[barred.number_start[k] : barred.number_start[k + 1]]
         hashes = barred.hash[barred.hash_start[k] : barred.hash_start[k + 1]]
         fill_sieve(scratch.sieve, hashes)
+        screen = Screen(shelf.catalogue, users.market[k], users.now[k], hashes, scratch.sieve)
         listed = _refuse(numbers, scratch)
         listed = _add_sessions(shelf, users, k, limits, scratch, listed)
         listed = _add_covisits(shelf, users, k, scratch, listed)
         listed = _add_factors(shelf.factors, users, k, scratch, listed)
         named = 0
-        for column, limit in ((KNN, limits.session_knn), (COVISIT, limits.covisit), (FACTORS, limits.factors)):
-            named = _name_best(shelf, users, k, hashes, column, limit, scratch, listed, named)
-        listed, named = _name_trending(shelf, users, k, hashes, limits, scratch, listed, named)
-        listed, named = _name_favourites(shelf, users, k, hashes, limits, scratch, listed, named)
+        for column, limit in (
+            (KNN, limits.session_knn),
+            (COVISIT, limits.covisit),
+            (FACTORS, limits.factors),
+        ):
+            named = _name_best(screen, column, limit, scratch, listed, named)
+        listed, named = _name_trending(shelf, users, k, screen, limits, scratch, listed, named)
+        listed, named = _name_favourites(shelf, users, k, screen, limits, scratch, listed, named)
         _add_everywhere(shelf, users.country[k], limits, scratch, named)
         for column in range(COLUMNS):
             _bring_to_one(column, scratch, named)
@@ -145,11 +162,11 @@ def retrieve(
 
 
 @compiled
-def _list(scratch: Scratch, item: int, listed: int) -> int:
+def _list(seen: NDArray[np.uint8], listed_items: NDArray[np.int32], item: int, listed: int) -> int:
     """Put an item on the sheet, once; how many are on it."""
-    if scratch.seen[item] == UNSEEN:
-        scratch.seen[item] = SEEN
-        scratch.listed[listed] = item
+    if seen[item] == UNSEEN:
+        seen[item] = SEEN
+        listed_items[listed] = item
         return listed + 1
     return listed
 
@@ -158,7 +175,7 @@ def _list(scratch: Scratch, item: int, listed: int) -> int:
 def _refuse(numbers: NDArray[np.int32], scratch: Scratch) -> int:
     listed = 0
     for k in range(len(numbers)):
-        listed = _list(scratch, numbers[k], listed)
+        listed = _list(scratch.seen, scratch.listed, numbers[k], listed)
         scratch.seen[numbers[k]] = REFUSED
     return listed
 
@@ -180,37 +197,40 @@ def _add_sessions(
     first = listed
     for near in range(found):
         row = scratch.knn.best_row[near]
-        similarity = scratch.knn.best_score[near]
+        age = max(users.now[k] - sessions.last[row], 0)
+        vote = scratch.knn.best_score[near] ** limits.nearness_power * 2.0 ** (
+            -age / limits.session_half_life
+        )
         for j in range(sessions.length[row]):
             item = sessions.item[row, j]
             if item < 0 or scratch.seen[item] == REFUSED:
                 continue
-            listed = _list(scratch, item, listed)
-            scratch.score[item, KNN] += similarity
+            listed = _list(scratch.seen, scratch.listed, item, listed)
+            scratch.score[item, KNN] += vote
             if scratch.anchor[item] < 0:
                 scratch.anchor[item] = scratch.knn.newest_shared[row]
     log_held = np.log(max(sessions_held(sessions), 1))
     for j in range(first, listed):
         item = scratch.listed[j]
-        scratch.score[item, KNN] *= rarity(sessions, item, log_held)
+        scratch.score[item, KNN] *= rarity(sessions.log_count, item, log_held)
     return listed
 
 
 @compiled
 def _add_covisits(shelf: ShelfView, users: UserView, k: int, scratch: Scratch, listed: int) -> int:
-    rows = shelf.neighbours
+    rows, log_count = shelf.neighbours, shelf.sessions.log_count
     log_held = np.log(max(sessions_held(shelf.sessions), 1))
     for j in range(users.recent.shape[1]):
         seed = users.recent[k, j]
         if seed < 0 or users.covisit[j] <= 0.0:
             break
-        for place in range(rows.count[seed]):
+        for place in range(rows.filled[seed]):
             item = rows.member[seed, place]
             if scratch.seen[item] == REFUSED:
                 continue
             strength = np.exp(rows.score[seed, place] - rows.score[seed, 0])
-            gain = users.covisit[j] * strength * rarity(shelf.sessions, item, log_held)
-            listed = _list(scratch, item, listed)
+            gain = users.covisit[j] * strength * rarity(log_count, item, log_held)
+            listed = _list(scratch.seen, scratch.listed, item, listed)
             scratch.score[item, COVISIT] += gain
             if gain > scratch.gain[item]:
                 scratch.gain[item] = gain
@@ -234,7 +254,7 @@ def _add_factors(factors: FactorArrays, users: UserView, k: int, scratch: Scratc
             item = factors.number[neighbour]
             if item < 0 or scratch.seen[item] == REFUSED:
                 continue
-            listed = _list(scratch, item, listed)
+            listed = _list(scratch.seen, scratch.listed, item, listed)
             scratch.score[item, FACTORS] += users.covisit[j] * factors.scores[row, place]
             if scratch.anchor[item] < 0:
                 scratch.anchor[item] = j
@@ -242,36 +262,32 @@ def _add_factors(factors: FactorArrays, users: UserView, k: int, scratch: Scratc
 
 
 @compiled
-def _allowed(
-    shelf: ShelfView, users: UserView, k: int, hashes: NDArray[np.uint32], scratch: Scratch, item: int
-) -> bool:
+def _allowed(screen: Screen, seen: NDArray[np.uint8], item: int) -> bool:
     """Whether an item on the sheet may be named; one that may not is marked, to be judged once."""
-    if scratch.seen[item] == NAMED:
+    if seen[item] == NAMED:
         return True
-    if scratch.seen[item] == REFUSED:
+    if seen[item] == REFUSED:
         return False
-    hashed = len(hashes) > 0 and is_hashed(scratch.sieve, hashes, shelf.catalogue.id_hash[item])
-    if hashed or not may_show(shelf.catalogue, item, users.market[k], users.now[k]):
-        scratch.seen[item] = REFUSED
+    hashes = screen.hashes
+    hashed = len(hashes) > 0 and is_hashed(screen.sieve, hashes, screen.catalogue.id_hash[item])
+    if hashed or not may_show(screen.catalogue, item, screen.market, screen.now):
+        seen[item] = REFUSED
         return False
     return True
 
 
 @compiled
-def _name(scratch: Scratch, item: int, named: int) -> int:
-    if scratch.seen[item] == NAMED:
+def _name(seen: NDArray[np.uint8], named_items: NDArray[np.int32], item: int, named: int) -> int:
+    if seen[item] == NAMED:
         return named
-    scratch.seen[item] = NAMED
-    scratch.named[named] = item
+    seen[item] = NAMED
+    named_items[named] = item
     return named + 1
 
 
 @compiled
 def _name_best(
-    shelf: ShelfView,
-    users: UserView,
-    k: int,
-    hashes: NDArray[np.uint32],
+    screen: Screen,
     column: int,
     limit: int,
     scratch: Scratch,
@@ -285,19 +301,17 @@ def _name_best(
         score = scratch.score[item, column]
         if score <= 0.0 or limit == 0 or not would_keep(heap_score, heap_order, held, score, -j):
             continue
-        if _allowed(shelf, users, k, hashes, scratch, item):
+        if _allowed(screen, scratch.seen, item):
             held = keep_best(heap_score, heap_order, scratch.heap_item, held, score, -j, item)
     for j in range(held):
-        named = _name(scratch, scratch.heap_item[j], named)
+        named = _name(scratch.seen, scratch.named, scratch.heap_item[j], named)
     return named
 
 
 @compiled
 def _name_scope(
-    shelf: ShelfView,
-    users: UserView,
-    k: int,
-    hashes: NDArray[np.uint32],
+    rows: RowArrays,
+    screen: Screen,
     scope: int,
     column: int,
     base: float,
@@ -308,17 +322,16 @@ def _name_scope(
     named: int,
 ) -> tuple[int, int]:
     """Name the first `limit` items that trend in a scope; each scores `base` plus up to `weight`."""
-    rows = shelf.trending
     taken = 0
-    for place in range(rows.count[scope]):
+    for place in range(rows.filled[scope]):
         if taken == limit:
             break
         item = rows.member[scope, place]
-        listed = _list(scratch, item, listed)
-        if not _allowed(shelf, users, k, hashes, scratch, item):
+        listed = _list(scratch.seen, scratch.listed, item, listed)
+        if not _allowed(screen, scratch.seen, item):
             continue
         taken += 1
-        named = _name(scratch, item, named)
+        named = _name(scratch.seen, scratch.named, item, named)
         score = base + weight * np.exp(rows.score[scope, place] - rows.score[scope, 0])
         if score > scratch.score[item, column]:
             scratch.score[item, column] = score
@@ -331,7 +344,7 @@ def _name_trending(
     shelf: ShelfView,
     users: UserView,
     k: int,
-    hashes: NDArray[np.uint32],
+    screen: Screen,
     limits: Limits,
     scratch: Scratch,
     listed: int,
@@ -340,16 +353,25 @@ def _name_trending(
     """The user's country first; overall where it has too little."""
     before = named
     country = users.country[k]
-    if country >= 0 and country < len(shelf.trending.count):
+    if country >= 0 and country < len(shelf.trending.filled):
         base = limits.everywhere_weight
         listed, named = _name_scope(
-            shelf, users, k, hashes, country, TRENDING, base, 1.0 - base, limits.trending, scratch, listed, named
+            shelf.trending,
+            screen,
+            country,
+            TRENDING,
+            base,
+            1.0 - base,
+            limits.trending,
+            scratch,
+            listed,
+            named,
         )
     left = limits.trending - (named - before)
     if left > 0:
         weight = limits.everywhere_weight if named > before else 1.0
         listed, named = _name_scope(
-            shelf, users, k, hashes, 0, TRENDING, 0.0, weight, left, scratch, listed, named
+            shelf.trending, screen, 0, TRENDING, 0.0, weight, left, scratch, listed, named
         )
     return listed, named
 
@@ -359,7 +381,7 @@ def _name_favourites(
     shelf: ShelfView,
     users: UserView,
     k: int,
-    hashes: NDArray[np.uint32],
+    screen: Screen,
     limits: Limits,
     scratch: Scratch,
     listed: int,
@@ -367,13 +389,13 @@ def _name_favourites(
 ) -> tuple[int, int]:
     for j in range(users.favourite.shape[1]):
         scope = users.favourite[k, j]
-        if scope < 0 or scope >= len(shelf.trending.count):
+        if scope < 0 or scope >= len(shelf.trending.filled):
             continue
         share = users.favourite_share[k, j]
-        limit = np.int64(np.ceil(share * limits.category_trending))
+        limit = int(np.ceil(share * limits.category_trending))
         limit = min(limit, len(scratch.named) - named)
         listed, named = _name_scope(
-            shelf, users, k, hashes, scope, CATEGORY, 0.0, share, limit, scratch, listed, named
+            shelf.trending, screen, scope, CATEGORY, 0.0, share, limit, scratch, listed, named
         )
     return listed, named
 
@@ -382,9 +404,9 @@ def _name_favourites(
 def _add_everywhere(shelf: ShelfView, country: int, limits: Limits, scratch: Scratch, named: int) -> None:
     """Let the overall trend speak for every candidate, whoever named it."""
     rows = shelf.trending
-    if rows.count[0] == 0:
+    if rows.filled[0] == 0:
         return
-    weight = limits.everywhere_weight if 0 <= country < len(rows.count) and rows.count[country] else 1.0
+    weight = limits.everywhere_weight if 0 <= country < len(rows.filled) and rows.filled[country] else 1.0
     for j in range(named):
         item = scratch.named[j]
         score = weight * np.exp(shelf.popularity[item] - rows.score[0, 0])

@@ -10,10 +10,8 @@ from operators.shelf_catalogue import CatalogueArrays
 
 
 @compiled
-def _before(
-    catalogue: CatalogueArrays, score: float, item: int, other_score: float, other: int
-) -> bool:
-    """Whether an item goes before another: by score, then by the first 16 bytes of the id, then by its hash."""
+def _before(catalogue: CatalogueArrays, score: float, item: int, other_score: float, other: int) -> bool:
+    """Whether an item goes before another: by score, by the first 16 bytes of the id, by its hash."""
     if score != other_score:
         return score > other_score
     key, other_key = catalogue.id_key[item], catalogue.id_key[other]

@@ -1,7 +1,8 @@
 """The newest sessions of all users, and for every item the newest of them that hold it.
 
 The index of VMIS-kNN (Kersbergen, Sprangers and Schelter, "Serenade: Low-Latency Session-Based Recommendation
-in e-Commerce at Scale", SIGMOD 2022), kept while steps arrive. A session that outgrows its row goes on in another.
+in e-Commerce at Scale", SIGMOD 2022), kept while steps arrive. A session that outgrows its row goes on in
+another.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from operators.arena import SMALLEST, grown, rows_for
 from operators.compiled import compiled
-from operators.posting_lists import PostingArrays, PostingLists, add_posting
+from operators.posting_lists import SHORTEST, PostingArrays, PostingLists, add_posting
 
 NO_KEY = -1
 
@@ -21,10 +22,10 @@ NO_KEY = -1
 class SessionArrays(NamedTuple):
     """Sessions as rows: session number `serial` (0, 1, … in order of their starts) is in row serial % most.
 
-    `item` int32[S, L] of which the first `length` int32[S] are held (-1: a freed item), each once; `key` int64[S],
-    `serial` int64[S] and `last` int64[S] (ms, its newest step) of the session in a row. `table` int64[T] finds the
-    row of a key by open addressing (row + 1; 0: empty). `next_serial` int64[1]. `count` int32[I] is the
-    number of held sessions per item, and `log_count` float32[I] its logarithm.
+    `item` int32[S, L] of which the first `length` int32[S] are held (-1: a freed item), each once; `key`
+    int64[S], `serial` int64[S] and `last` int64[S] (ms, its newest step) of the session in a row. `table`
+    int64[T] finds the row of a key by open addressing (row + 1; 0: empty). `next_serial` int64[1].
+    `holders` int32[I] is the number of held sessions per item, and `log_count` float32[I] its logarithm.
     """
 
     item: NDArray[np.int32]
@@ -34,7 +35,7 @@ class SessionArrays(NamedTuple):
     last: NDArray[np.int64]
     table: NDArray[np.int64]
     next_serial: NDArray[np.int64]
-    count: NDArray[np.int32]
+    holders: NDArray[np.int32]
     log_count: NDArray[np.float32]
 
 
@@ -52,7 +53,9 @@ class SessionIndex:
         self._most = most_sessions
         self._most_items = most_items
         n = min(SMALLEST, most_sessions)
-        self.postings = PostingLists(per_item, most_entries=2 * most_sessions * session_items)
+        self.postings = PostingLists(
+            per_item, most_entries=2 * most_sessions * session_items + SHORTEST * most_items
+        )
         self.arrays = SessionArrays(
             item=np.full((n, session_items), -1, np.int32),
             length=np.zeros(n, np.int32),
@@ -61,7 +64,7 @@ class SessionIndex:
             last=np.zeros(n, np.int64),
             table=np.zeros(_table_size(n), np.int64),
             next_serial=np.zeros(1, np.int64),
-            count=np.zeros(SMALLEST, np.int32),
+            holders=np.zeros(SMALLEST, np.int32),
             log_count=np.zeros(SMALLEST, np.float32),
         )
 
@@ -71,14 +74,14 @@ class SessionIndex:
     def reserve_items(self, rows: int) -> None:
         """Make sure that items 0 to `rows` - 1 have their entries."""
         held = self.arrays
-        wanted = rows_for(rows, len(held.count), max(self._most_items, SMALLEST))
+        wanted = rows_for(rows, len(held.holders), max(self._most_items, SMALLEST))
         self.arrays = held._replace(
-            count=grown(held.count, wanted, 0), log_count=grown(held.log_count, wanted, 0.0)
+            holders=grown(held.holders, wanted, 0), log_count=grown(held.log_count, wanted, 0.0)
         )
         self.postings.reserve_items(wanted)
 
     def add(self, keys: list[int], items: list[int], times: list[int]) -> None:
-        """Session `keys[k]` went on to item number `items[k]` at `times[k]` ms. Items below 0 are left out."""
+        """Session `keys[k]` went on to item `items[k]` at `times[k]` ms. Items below 0 are left out."""
         self._reserve_sessions(len(self) + len(keys))
         steps = (np.array(keys, np.int64), np.array(items, np.int32), np.array(times, np.int64))
         self.postings.reserve_entries(len(keys))
@@ -89,7 +92,7 @@ class SessionIndex:
         held = self.arrays
         marked = np.flatnonzero(freed)
         _forget_items(held, freed)
-        held.count[marked] = 0
+        held.holders[marked] = 0
         held.log_count[marked] = 0.0
         self.postings.clear(marked)
 
@@ -181,8 +184,8 @@ def _begin_session(held: SessionArrays, most: int, key: int, place: int) -> int:
         for k in range(held.length[row]):
             item = held.item[row, k]
             if item >= 0:
-                held.count[item] -= 1
-                held.log_count[item] = np.log(max(held.count[item], 1))
+                held.holders[item] -= 1
+                held.log_count[item] = np.log(max(held.holders[item], 1))
         place = _place(held, key)
     held.next_serial[0] = serial + 1
     held.key[row] = key
@@ -190,7 +193,7 @@ def _begin_session(held: SessionArrays, most: int, key: int, place: int) -> int:
     held.length[row] = 0
     held.last[row] = 0
     held.table[place] = row + 1
-    return row
+    return int(row)
 
 
 @compiled
@@ -220,9 +223,9 @@ def _add_steps(
         held.item[row, held.length[row]] = item
         held.length[row] += 1
         held.last[row] = max(held.last[row], times[k])
-        held.count[item] += 1
-        held.log_count[item] = np.log(held.count[item])
-        add_posting(postings, item, held.serial[row])
+        held.holders[item] += 1
+        held.log_count[item] = np.log(held.holders[item])
+        add_posting(postings, item, held.serial[row], held.next_serial[0] - most)
 
 
 @compiled

@@ -15,13 +15,24 @@ from operators.compiled import compiled
 from operators.posting_lists import PostingArrays
 from operators.session_index import SessionArrays
 
+MOST_QUERY = 64
+"""Items of a query at most."""
+
+FIRST_WINDOW = 512
+"""So many of the newest sessions are looked at first; then twice as many, and so on."""
+
 
 class KnnScratch(NamedTuple):
-    """Working memory, all zero between users: `similarity` float32[S] and `nearest` int32[S] by session row, and
-    the rows that were met, int64[most met], with what keeps the k nearest of them."""
+    """Working memory. `similarity` float32[S], zero between users, and `newest_shared` int32[S] are by
+    session row.
+
+    `left` int64[64] is how far each query item's list was read, `met` and `serials` int64[most met] are the
+    rows that were met and their sessions' numbers; `best_*` keep the k nearest of them.
+    """
 
     similarity: NDArray[np.float32]
     newest_shared: NDArray[np.int32]
+    left: NDArray[np.int64]
     met: NDArray[np.int64]
     serials: NDArray[np.int64]
     best_score: NDArray[np.float32]
@@ -30,16 +41,56 @@ class KnnScratch(NamedTuple):
 
 
 def knn_scratch(rows: int, met: int, neighbours: int) -> KnnScratch:
-    """Working memory for an index of `rows` rows, queries that meet at most `met` of them, and k `neighbours`."""
+    """Working memory for `rows` session rows, at most `met` of which a query meets, and k `neighbours`."""
     return KnnScratch(
         np.zeros(rows, np.float32),
         np.zeros(rows, np.int32),
+        np.zeros(MOST_QUERY, np.int64),
         np.zeros(met, np.int64),
         np.zeros(met, np.int64),
         np.zeros(neighbours, np.float32),
         np.zeros(neighbours, np.int64),
         np.zeros(neighbours, np.int64),
     )
+
+
+@compiled
+def _read_back(
+    sessions: SessionArrays,
+    postings: PostingArrays,
+    item: int,
+    j: int,
+    weight: float,
+    own: int,
+    reached: int,
+    scratch: KnnScratch,
+    met: int,
+) -> int:
+    """Meet the sessions of one item down to serial `reached`; how many sessions were met by now."""
+    start, room = postings.start[item], postings.room[item]
+    end = max(postings.added[item] - room, 0)
+    place = scratch.left[j]
+    at = (place - 1) % room if room else 0
+    rows = len(sessions.length)
+    while place > end:
+        serial = postings.entry[start + at]
+        if serial < reached:
+            break
+        place -= 1
+        at = at - 1 if at else room - 1
+        row = serial % rows
+        if sessions.key[row] == own:
+            continue
+        if scratch.similarity[row] == 0.0:
+            scratch.met[met] = row
+            scratch.serials[met] = serial
+            scratch.newest_shared[row] = j
+            met += 1
+        elif j < scratch.newest_shared[row]:
+            scratch.newest_shared[row] = j
+        scratch.similarity[row] += weight
+    scratch.left[j] = place
+    return met
 
 
 @compiled
@@ -54,36 +105,26 @@ def nearest_sessions(
 ) -> int:
     """How many nearest sessions were found: rows and similarities are in `scratch.best_*`, the nearest first.
 
-    `query` int32[q] are item numbers, newest first, up to the first below 0, `weights` float32[q] what sharing each
-    adds to the similarity. Of the sessions that share an item (not those with key `own`), the `newest` latest
-    count. Of equally near ones the later goes first. `scratch.newest_shared` holds for the found rows the
-    place in the query of the newest item they share.
+    `query` int32[q] are item numbers, newest first, up to the first below 0, `weights` float32[q] what
+    sharing each adds to the similarity. Of the sessions that share an item (not those with key `own`), the
+    `newest` latest count. Of equally near ones the later goes first. `scratch.newest_shared` holds for the
+    found rows the place in the query of the newest item they share.
     """
-    oldest = sessions.next_serial[0] - sessions_held(sessions)
-    rows = len(sessions.length)
+    reached = sessions.next_serial[0]
+    oldest = reached - sessions_held(sessions)
+    length = 0
+    while length < len(query) and query[length] >= 0 and query[length] < len(postings.start):
+        scratch.left[length] = postings.added[query[length]]
+        length += 1
     met = 0
-    for j in range(len(query)):
-        item = query[j]
-        if item < 0:
-            break
-        if weights[j] <= 0.0 or item >= len(postings.start):
-            continue
-        start, room, added = postings.start[item], postings.room[item], postings.added[item]
-        place = added
-        for _ in range(min(added, room)):
-            place -= 1
-            serial = postings.entry[start + place % room]
-            if serial < oldest:
-                break
-            row = serial % rows
-            if sessions.key[row] == own:
-                continue
-            if scratch.similarity[row] == 0.0:
-                scratch.met[met] = row
-                scratch.serials[met] = serial
-                scratch.newest_shared[row] = j
-                met += 1
-            scratch.similarity[row] += weights[j]
+    window = FIRST_WINDOW
+    # All lists are read side by side from the newest session back: long ones need not be read to their end.
+    while reached > oldest and met < newest:
+        reached = max(reached - window, oldest)
+        window *= 2
+        for j in range(length):
+            if weights[j] > 0.0:
+                met = _read_back(sessions, postings, query[j], j, weights[j], own, reached, scratch, met)
     first = np.int64(0)
     if met > newest:
         first = np.partition(scratch.serials[:met], met - newest)[met - newest]
@@ -108,10 +149,13 @@ def nearest_sessions(
 @compiled
 def sessions_held(sessions: SessionArrays) -> int:
     """How many sessions the index holds now."""
-    return min(sessions.next_serial[0], len(sessions.length))
+    return min(int(sessions.next_serial[0]), len(sessions.length))
 
 
 @compiled
-def rarity(sessions: SessionArrays, item: int, log_held: float) -> float:
-    """The inverse session frequency of an item: ln(sessions / sessions with the item), at least a little."""
-    return max(log_held - sessions.log_count[item], 0.01)
+def rarity(log_count: NDArray[np.float32], item: int, log_held: float) -> float:
+    """The inverse session frequency of an item, ln(sessions / sessions with the item); at least a little.
+
+    `log_count` is that of `SessionArrays`, `log_held` the logarithm of how many sessions are held.
+    """
+    return max(log_held - float(log_count[item]), 0.01)

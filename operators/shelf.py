@@ -31,7 +31,7 @@ V = TypeVar("V")
 
 @dataclass(frozen=True)
 class ShelfBounds:
-    """What the shelf holds at most; beyond it, the oldest gives way. Memory never grows with the length of the stream.
+    """What the shelf holds at most; beyond it, the oldest gives way, however long the stream.
 
     Arrays take about 700 bytes an item, 3 KB a scope and 700 bytes a session, and grow by doubling.
     """
@@ -52,13 +52,13 @@ class ShelfBounds:
 
 
 class Shelf:
-    """The item side. `lock` is held by whoever reads arrays for long (the ranker) and by `apply` as it writes.
+    """The item side. `lock` is held by the ranker as it reads arrays, and by `apply` as it writes them.
 
-    Items have numbers. The parts, whose arrays have an entry per item number (and may be longer), are `catalogue`
-    (see `CatalogueArrays`; `catalogue.sketches` float32[C, 32] is indexed by an item's `category`),
-    `neighbours` (what goes with an item), `trending` (per scope number), `sessions`, and `popularity`
-    float64 (the score in scope 'all', -inf where none came). Arrays are replaced by longer ones when
-    records are applied, so fetch them from here for each batch, under the lock.
+    Items have numbers. The parts, whose arrays have an entry per item number (and may be longer), are
+    `catalogue` (see `CatalogueArrays`; `catalogue.sketches` float32[C, 32] is indexed by an item's
+    `category`), `neighbours` (what goes with an item), `trending` (per scope number), `sessions`, and
+    `popularity` float64 (the score in scope 'all', -inf where none came). Arrays are replaced by longer
+    ones when records are applied, so fetch them from here for each batch, under the lock.
 
     >>> shelf = Shelf()
     >>> shelf.apply(CoVisits(["mug", "mug"], ["plate", "bowl"], [1.0, 2.0]))
@@ -127,7 +127,7 @@ class Shelf:
         popular = (
             (scope, item_id(item), s)
             for row, scope in enumerate(self.scopes.names)
-            if row < len(self.trending.arrays.count)
+            if row < len(self.trending.arrays.filled)
             for item, s in self.trending.of(row)
         )
         while triples := list(islice(popular, SLICE)):

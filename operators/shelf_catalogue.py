@@ -37,10 +37,10 @@ _decode = msgspec.msgpack.Decoder(Item).decode
 class CatalogueArrays(NamedTuple):
     """One entry per item number.
 
-    `category` int32 is a row of the category sketches, `scope` int32 the number of 'category:<top level>' (-1:
-    none), `price` float32 (NaN: none), `status` uint8 bits, `published` and `expires` int64 ms, `sold_in`
-    uint64[n, 4] a bit per market, `group` int32 (-1: none), `id_hash` uint32, and `id_key` uint64[n, 2] the first
-    16 bytes of the id, so that comparing keys compares ids.
+    `category` int32 is a row of the category sketches, `scope` int32 the number of 'category:<top level>'
+    (-1: none), `price` float32 (NaN: none), `status` uint8 bits, `published` and `expires` int64 ms,
+    `sold_in` uint64[n, 4] a bit per market, `group` int32 (-1: none), `id_hash` uint32, and `id_key`
+    uint64[n, 2] the first 16 bytes of the id, so that comparing keys compares ids.
     """
 
     category: NDArray[np.int32]
@@ -56,7 +56,7 @@ class CatalogueArrays(NamedTuple):
 
 
 class ShelfCatalogue:
-    """The entries of at most as many items as the shelf holds. An item without an entry may be shown to anyone."""
+    """The entries of the items on a shelf. An item without an entry may be shown to anyone."""
 
     def __init__(self, most_items: int, most_categories: int, scopes: CodeBook) -> None:
         n = min(SMALLEST, most_items)
@@ -84,9 +84,17 @@ class ShelfCatalogue:
         """Make the arrays `rows` long."""
         held = self.arrays
         if rows > len(held.category):
-            fills = (0, -1, np.nan, 0, 0, FOR_EVER, 0, -1, 0, 0)
             self.arrays = CatalogueArrays(
-                *(grown(array, rows, fill) for array, fill in zip(held, fills, strict=True))
+                category=grown(held.category, rows, 0),
+                scope=grown(held.scope, rows, -1),
+                price=grown(held.price, rows, np.nan),
+                status=grown(held.status, rows, 0),
+                published=grown(held.published, rows, 0),
+                expires=grown(held.expires, rows, FOR_EVER),
+                sold_in=grown(held.sold_in, rows, 0),
+                group=grown(held.group, rows, -1),
+                id_hash=grown(held.id_hash, rows, 0),
+                id_key=grown(held.id_key, rows, 0),
             )
 
     def begin(self, number: int, item_id: str) -> None:

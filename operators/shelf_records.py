@@ -1,8 +1,9 @@
 """What the shelf is fed with: changes of the item side, also the wire format of the streams in Redis.
 
-Scores `s` are logarithms of forward-decayed sums, `ln(sum of w * exp(rate * (t - epoch start))) + rate * epoch start`
-with t in ms: they are comparable for ever, and the sum as decayed until time T is `exp(s - rate * T)`. A greater
-`s` supersedes a smaller one of the same key, so records may come twice and in any order.
+Scores `s` are logarithms of forward-decayed sums, `ln(sum of w * exp(rate * (t - epoch start))) + rate *
+epoch start` with t in ms: they are comparable for ever, and the sum as decayed until time T is `exp(s -
+rate * T)`. A greater `s` supersedes a smaller one of the same key, so records may come twice and in any
+order.
 """
 
 from __future__ import annotations
@@ -60,5 +61,5 @@ def encode_records(records: Iterable[ShelfRecord]) -> bytes:
 
 
 def decode_records(stored: bytes) -> list[ShelfRecord]:
-    """The records of `encode_records`. Raises `msgspec.DecodeError` or its `ValidationError` for other bytes."""
+    """The records of `encode_records`. Raises `msgspec.DecodeError` or `ValidationError` for other bytes."""
     return _decode(stored)

@@ -1,4 +1,4 @@
-"""Which items go together and which are popular, both fading: the arithmetic of `item_statistics.sql` as a class."""
+"""Which items go together and which are popular, both fading: `item_statistics.sql` as a class."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ DAY = 86_400_000.0
 class StatisticsSettings:
     """How item statistics are made. Half-lives are in days.
 
-    The k-th previous item (0 is the newest) counts `position_decay`^k, and in reverse `reverse` times that. At most
-    `items` items keep neighbours and `scopes` scopes keep items: the ones that were not heard of for longest
-    give way. A row that grows beyond `members` keeps its greater half. So memory is bounded by
+    The k-th previous item (0 is the newest) counts `position_decay`^k, and in reverse `reverse` times that.
+    At most `items` items keep neighbours and `scopes` scopes keep items: the ones that were not heard of
+    for longest give way. A row that grows beyond `members` keeps its greater half. So memory is bounded by
     (items + scopes) * members sums of about 100 bytes.
     """
 
@@ -92,7 +92,8 @@ class ItemStatistics:
     """Co-visitation and popularity from item steps, and the shelf records that tell of them.
 
     >>> statistics = ItemStatistics()
-    >>> statistics.update(ItemStep(item="plate", prev=("mug",), scopes=("all",), weight=1.0, session=1, time=0))
+    >>> step = ItemStep(item="plate", prev=("mug",), scopes=("all",), weight=1.0, session=1, time=0)
+    >>> statistics.update(step)
     >>> [type(record).__name__ for record in statistics.records()]
     ['CoVisits', 'Popularity', 'SessionSteps']
     >>> [item for item, _ in statistics.neighbours("mug")]
@@ -142,3 +143,7 @@ class ItemStatistics:
     def popular(self, scope: str, most: int = 128) -> list[tuple[str, float]]:
         """What is popular in a scope, as (item id, score), best first."""
         return self._popular.best(scope, most)
+
+    def __len__(self) -> int:
+        """How many sums are held."""
+        return len(self._covisits) + len(self._popular)

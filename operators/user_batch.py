@@ -28,16 +28,17 @@ _DEVICES = {"desktop": 0, "mobile": 1, "tablet": 2}
 class UserBatch:
     """m users as arrays; every row depends on that user's record alone.
 
-    `recent` int32[m, RECENT] are item numbers on the shelf, newest first, -1 past the end (items that the shelf
-    does not know are left out); `age_hours` float32[m, RECENT] their ages at `now` (0 past the end);
-    `in_session` and `purchased` bool[m, RECENT] whether the item is of the user's latest session, and came by a
-    purchase. `favourite` int32[m, FAVOURITES] are numbers of the scopes 'category:<top level>' (-1 past the end),
-    `favourite_share` float32[m, FAVOURITES] their shares of the user's decayed counts. `country` int32[m] is the
-    number of the scope 'country:<code>' (-1: none), `market` int32[m] the user's market (`ShelfCatalogue.market_of`),
-    `device` int8[m] 0 desktop, 1 mobile, 2 tablet, -1 other. `affinity` float32[m, WEIGHTS] are the weights of
-    the affinity model (operators/affinity.py), `hour` float32[m] the hour of day (UTC, with fraction) and `now`
-    int64[m] the time (ms) the list is made for. `events` float32[m] counts accepted events, `depth` float32[m]
-    those of the session, `session` int64[m] is its key.
+    `recent` int32[m, RECENT] are item numbers on the shelf, newest first, -1 past the end (items that the
+    shelf does not know are left out); `age_hours` float32[m, RECENT] their ages at `now` (0 past the end);
+    `in_session` and `purchased` bool[m, RECENT] whether the item is of the user's latest session, and came
+    by a purchase. `favourite` int32[m, FAVOURITES] are numbers of the scopes 'category:<top level>' (-1
+    past the end), `favourite_share` float32[m, FAVOURITES] their shares of the user's decayed counts.
+    `country` int32[m] is the number of the scope 'country:<code>' (-1: none), `market` int32[m] the user's
+    market (`ShelfCatalogue.market_of`), `device` int8[m] 0 desktop, 1 mobile, 2 tablet, -1 other.
+    `affinity` float32[m, WEIGHTS] are the weights of the affinity model (operators/affinity.py), `hour`
+    float32[m] the hour of day (UTC, with fraction) and `now` int64[m] the time (ms) the list is made for.
+    `events` float32[m] counts accepted events, `depth` float32[m] those of the session, `session` int64[m]
+    is its key.
     """
 
     recent: NDArray[np.int32]
@@ -78,7 +79,11 @@ class UserBatch:
         now = np.array(now_ms, np.int64)
         for k, state in enumerate(states):
             start = state.session.start
-            known = [(n, r.time, r.time >= start, r.type == "purchase") for r in state.recent if (n := number(r.item_id)) >= 0]
+            known = [
+                (n, r.time, r.time >= start, r.type == "purchase")
+                for r in state.recent
+                if (n := number(r.item_id)) >= 0
+            ]
             if known:
                 held = min(len(known), RECENT)
                 columns = zip(*known[: -held - 1 : -1], strict=True)
@@ -96,9 +101,9 @@ class UserBatch:
             country=np.array([scope("country:" + s.country) if s.country else -1 for s in states], np.int32),
             market=np.array([market(s.country) for s in states], np.int32),
             device=np.array([_DEVICES.get(s.device or "", -1) for s in states], np.int8),
-            affinity=np.frombuffer(b"".join([s.affinity.weights or _NO_WEIGHTS for s in states]), "<f4").reshape(
-                m, WEIGHTS
-            ),
+            affinity=np.frombuffer(
+                b"".join([s.affinity.weights or _NO_WEIGHTS for s in states]), "<f4"
+            ).reshape(m, WEIGHTS),
             hour=(now % 86_400_000 / _HOUR).astype(np.float32),
             now=now,
             events=np.array([s.n for s in states], np.float32),
