@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,9 @@ def command(
     validation: Annotated[
         int, typer.Option("--validation", min=100, help="Events sampled to validate on.")
     ] = 10_000,
+    until: Annotated[
+        datetime | None, typer.Option("--until", help="Learn from events before this time alone (UTC).")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="The same seed and file give the same model.")] = 7,
     config: Config = None,
     as_json: AsJson = False,
@@ -45,8 +49,9 @@ def command(
         statistics=settings.statistics,
     )
     folder = out if out is not None else next_version(Path("models") / file.name.split(".")[0])
+    before = None if until is None else int(until.replace(tzinfo=UTC).timestamp() * 1000)
     with Bars(shown=not as_json) as bars:
-        report = training.run(file, items, folder, bars.progress)
+        report = training.run(file, items, folder, bars.progress, before)
     if as_json:
         sys.stdout.buffer.write(msgspec.json.encode(report) + b"\n")
     else:

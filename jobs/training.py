@@ -104,15 +104,20 @@ class Training:
         items_file: Path | None,
         folder: Path,
         progress: ProgressOf = lambda stage, done, of: None,
+        until: int | None = None,
     ) -> TrainingReport:
         """Train on a file and write the bundle to `folder`, which ends in the bundle's name and version.
+
+        With `until` (ms), only events before it are learned from, so that the rest can judge the bundle.
 
         Raises `FileRefused` or `NothingToLearnError` for what cannot be learned from, `BundleExists`
         where the folder is there already.
         """
         refuse_existing(folder)
         start = time.perf_counter()
-        data = read_training_events(file, items_file, progress=lambda row, rows: progress("read", row, rows))
+        data = read_training_events(
+            file, items_file, progress=lambda row, rows: progress("read", row, rows), until=until
+        )
         start = self._done("read", start)
         first, second = split(data.events, self._settings.factor_share, self._settings.ranker_share)
         progress("factors", 0, None)

@@ -36,10 +36,12 @@ def read_training_events(
     items_file: Path | None = None,
     settings: IngestSettings = DEFAULT_INGEST,
     progress: Callable[[int, int | None], None] = lambda done, rows: None,
+    until: int | None = None,
 ) -> TrainingEvents:
     """Read and clean a file of events, and its catalogue where there is one.
 
-    `progress` hears of rows read and, where the file tells, rows in all. Raises `FileRefused` for a file that
+    With `until` (ms), events before it alone are taken. `progress` hears of rows read and, where the file tells,
+    rows in all. Raises `FileRefused` for a file that
     cannot be read, `NothingToLearnError` for one without a usable event.
     """
     source = open_events(file)
@@ -50,12 +52,14 @@ def read_training_events(
         cleaned = event if isinstance(event, BadRow) else check(event, event.time)
         if isinstance(cleaned, BadRow | Rejected):
             unused += 1
-        else:
+        elif until is None or cleaned.time < until:
             events.append(cleaned)
         if row % 10_000 == 0:
             progress(row, source.rows)
     if not events:
-        raise NothingToLearnError(f"{file}: none of its {unused} rows is a usable event")
+        raise NothingToLearnError(
+            f"{file}: it holds no usable event" + ("" if until is None else " before the time given")
+        )
     events.sort(key=lambda event: event.time)
     catalogue = items_file if items_file is not None else file if carries_items(file) else None
     items = [] if catalogue is None else [item for item in open_items(catalogue) if isinstance(item, Item)]

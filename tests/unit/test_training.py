@@ -197,7 +197,8 @@ def test_too_few_times_to_cut_is_said() -> None:
 def test_unusable_rows_are_left_out_and_counted(tmp_path: Path) -> None:
     path = tmp_path / "events.csv"
     path.write_text(
-        f"user_id,type,time,item_id\nann,view,{START + 5},mug\nann,view,{START},bowl\n,view,{START},mug\nbob,view,5,mug\n"
+        "user_id,type,time,item_id\n"
+        f"ann,view,{START + 5},mug\nann,view,{START},bowl\n,view,{START},mug\nbob,view,5,mug\n"
     )
     read = read_training_events(path)
     assert [event.item_id for event in read.events] == ["bowl", "mug"]
@@ -234,3 +235,10 @@ def test_the_command_prints_a_report_for_machines(file: Path, tmp_path: Path) ->
     again = CliRunner().invoke(build(arguments), arguments)
     assert again.exit_code == 2
     assert "choose another version" in again.output
+
+
+def test_events_from_a_time_on_can_be_held_back(file: Path) -> None:
+    read = read_training_events(file, until=START + 100 * MINUTE)
+    assert len(read.events) == 100
+    with pytest.raises(NothingToLearnError, match="no usable event before the time given"):
+        read_training_events(file, until=START)
