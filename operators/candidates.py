@@ -24,11 +24,12 @@ class CandidateSettings:
     """How many candidates each source may name, and from what.
 
     The query of session-kNN are the user's last `query_items` items, of which the k-th (0 is the newest)
-    weighs `query_decay`^k, and one of an earlier session `earlier_session` times that; of the sessions that
-    share an item the `newest_sessions` latest count, and the `nearest_sessions` nearest of these vote, by their
-    similarity to the power of `nearness_power`, halved for every `session_half_life` days since their last step.
-    Co-visitation looks at the last `covisit_items` items with weights `covisit_decay`^k. Users without a country scope, and items
-    that do not trend in it, get their overall trend times `everywhere_weight`.
+    weighs `query_decay`^k, and one of an earlier session `earlier_session` times that. Of the sessions that
+    share an item the `newest_sessions` latest count, and the `nearest_sessions` nearest of these vote: by
+    their similarity to the power of `nearness_power`, halved for every `session_half_life` days since their
+    last step. Co-visitation looks at the last `covisit_items` items with weights `covisit_decay`^k. Users
+    without a country scope, and items that do not trend in it, get their overall trend times
+    `everywhere_weight`.
     """
 
     session_knn: int = 60
@@ -37,12 +38,12 @@ class CandidateSettings:
     category_trending: int = 20
     factors: int = 40
     query_items: int = 20
-    query_decay: float = 0.95
-    earlier_session: float = 0.5
+    query_decay: float = 0.97
+    earlier_session: float = 0.35
     newest_sessions: int = 500
-    nearest_sessions: int = 100
+    nearest_sessions: int = 150
     session_half_life: float = 60.0
-    nearness_power: float = 1.0
+    nearness_power: float = 1.5
     covisit_items: int = 10
     covisit_decay: float = 0.9
     everywhere_weight: float = 0.5

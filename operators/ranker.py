@@ -40,8 +40,8 @@ class RankSettings:
         default_factory=lambda: {
             "session_knn": 1.0,
             "covisit": 0.5,
-            "trending": 0.2,
-            "category_trending": 0.1,
+            "trending": 0.05,
+            "category_trending": 0.05,
             "factors": 0.3,
         }
     )
