@@ -30,7 +30,7 @@ def command(
     lists: Annotated[int, typer.Option("--lists", min=100, help="Events sampled to train on.")] = 40_000,
     validation: Annotated[
         int, typer.Option("--validation", min=100, help="Events sampled to validate on.")
-    ] = 10_000,
+    ] = 20_000,
     until: Annotated[
         datetime | None, typer.Option("--until", help="Learn from events before this time alone (UTC).")
     ] = None,

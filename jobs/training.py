@@ -45,7 +45,7 @@ class TrainingSettings:
     factor_share: float = 0.6
     ranker_share: float = 0.8
     lists: int = 40_000
-    validation: int = 10_000
+    validation: int = 20_000
     seed: int = 7
     factors: FactorSettings = field(default_factory=FactorSettings)
     rankers: RankerSettings = field(default_factory=RankerSettings)

@@ -40,9 +40,9 @@ def read_training_events(
 ) -> TrainingEvents:
     """Read and clean a file of events, and its catalogue where there is one.
 
-    With `until` (ms), events before it alone are taken. `progress` hears of rows read and, where the file tells,
-    rows in all. Raises `FileRefused` for a file that
-    cannot be read, `NothingToLearnError` for one without a usable event.
+    With `until` (ms), events before it alone are taken. `progress` hears of rows read and, where the file
+    tells, rows in all. Raises `FileRefused` for a file that cannot be read, `NothingToLearnError` for one
+    without a usable event.
     """
     source = open_events(file)
     check = Ingest(settings, SchemaBook()).check
