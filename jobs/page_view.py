@@ -13,7 +13,8 @@ T = TypeVar("T")
 Shown = dict[str, Any]
 """A JSON object for the page."""
 
-VIEWED = "because_viewed:"
+BECAUSE = "because_"
+"""A reason that begins so names an item: `because_viewed:<item_id>`, `because_bought:<item_id>`."""
 
 
 def _read(stored: bytes | None, kind: type[T]) -> T | None:
@@ -52,8 +53,8 @@ def mentioned_items(ranked: RecValue | None, profile: ProfileValue | None) -> se
     ids: set[str] = set()
     for item, _, why in ranked.items if ranked else ():
         ids.add(item)
-        if why.startswith(VIEWED):
-            ids.add(why.removeprefix(VIEWED))
+        if why.startswith(BECAUSE):
+            ids.add(why.partition(":")[2])
     ids.update(item for item, *_ in (profile.recent if profile else ()))
     return ids
 

@@ -1,7 +1,7 @@
 // The charts of the flow: one line or two each over the last minutes, and the moment under the pointer in words.
 
 import { drawing, element } from "./element.js";
-import { clock, number } from "./words.js";
+import { clock, duration, number } from "./words.js";
 
 const KEPT = 180;
 const LEAST_SHOWN = 30;
@@ -10,25 +10,29 @@ const HEIGHT = 64;
 
 const CHARTS = [
   {
-    name: "Events in", unit: "/s", lines: [(f) => f.events_per_s],
+    name: "Events in", say: perSecond, lines: [(f) => f.events_per_s],
     note: (f) => (f.job ? `${f.job.name || "job"}, ${number(f.job.events)} so far` : "no figures from Flink"),
   },
   {
-    name: "Lists out", unit: "/s", lines: [(f) => f.lists_per_s],
+    name: "Lists out", say: perSecond, lines: [(f) => f.lists_per_s],
     note: (f) => (f.workers ? `${f.workers} ${f.workers === 1 ? "worker" : "workers"}${f.rank_us === null ? "" : `, ${number(f.rank_us)} µs to rank, ${number(f.redis_us)} µs to write`}` : "no worker is writing"),
   },
   {
-    name: "Event to list, at once", unit: " ms", lines: [(f) => f.leading.p99, (f) => f.leading.p50],
+    name: "Event to list, at once", say: duration, lines: [(f) => f.leading.p99, (f) => f.leading.p50],
     note: (f) => latencyNote(f.leading, "leading edge"),
   },
   {
-    name: "Event to list, gathered", unit: " ms", lines: [(f) => f.trailing.p99, (f) => f.trailing.p50],
+    name: "Event to list, gathered", say: duration, lines: [(f) => f.trailing.p99, (f) => f.trailing.p50],
     note: (f) => latencyNote(f.trailing, "trailing edge"),
   },
 ];
 
+function perSecond(rate) {
+  return [number(rate), "/s"];
+}
+
 function latencyNote(latency, otherwise) {
-  return latency.p50 === null ? `none in the last seconds` : `median ${number(latency.p50)} ms, ${otherwise}`;
+  return latency.p50 === null ? `none in the last seconds` : `median ${duration(latency.p50).join("")}, ${otherwise}`;
 }
 
 /** A round upper end of an axis that holds `value`. */
@@ -87,7 +91,7 @@ class Chart {
     const most = ceiling(Math.max(0, ...series.flat().filter((value) => value !== null)));
     series.forEach((values, place) => this.lines[place].setAttribute("d", path(values, most, WIDTH, HEIGHT)));
     this.area.setAttribute("d", filled(series[0], most));
-    this.most.textContent = series[0].some((value) => value !== null) ? number(most) : "";
+    this.most.textContent = series[0].some((value) => value !== null) ? this.spec.say(most).join("") : "";
     this.say();
   }
 
@@ -95,8 +99,9 @@ class Chart {
     const place = this.pointed === undefined ? this.history.length - 1 : this.pointed - (this.shown - this.history.length);
     const figures = this.history[place];
     const at = figures ? this.spec.lines[0](figures) ?? null : null;
-    this.value.replaceChildren(number(at), element("small", {}, at === null ? "" : this.spec.unit, this.spec.lines.length > 1 && at !== null ? " p99" : ""));
-    this.note.textContent = !figures ? "" : this.pointed === undefined ? this.spec.note(figures) : `at ${clock(figures.at)}${this.spec.lines[1] ? `, median ${number(this.spec.lines[1](figures))} ms` : ""}`;
+    const [words, unit] = at === null ? ["–", ""] : this.spec.say(at);
+    this.value.replaceChildren(words, element("small", {}, unit, this.spec.lines.length > 1 && at !== null ? " p99" : ""));
+    this.note.textContent = !figures ? "" : this.pointed === undefined ? this.spec.note(figures) : `at ${clock(figures.at)}${this.spec.lines[1] ? `, median ${duration(this.spec.lines[1](figures) ?? 0).join("")}` : ""}`;
     this.cursor.setAttribute("visibility", this.pointed === undefined || !figures ? "hidden" : "visible");
     if (this.pointed !== undefined) {
       const x = (this.pointed * WIDTH) / (this.shown - 1);

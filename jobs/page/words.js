@@ -49,6 +49,11 @@ export function number(value) {
   return Number.isInteger(value) ? `${value}` : value.toFixed(1);
 }
 
+/** A duration in ms and its unit; from ten seconds on in seconds. */
+export function duration(ms) {
+  return ms >= 10000 ? [number(ms / 1000), " s"] : [number(ms), " ms"];
+}
+
 export function title(item, id) {
   return item?.title || id;
 }
@@ -85,7 +90,9 @@ export function deed(type) {
 export function reason(why, items, who) {
   const [kind, ...rest] = why.split(":");
   const subject = rest.join(":");
-  if (kind === "because_viewed") return { kind: "viewed", words: `because ${who} viewed `, subject: title(items[subject], subject) };
+  if (kind.startsWith("because_") && subject) {
+    return { kind: "viewed", words: `because ${who} ${kind.slice(8).replaceAll("_", " ")} `, subject: title(items[subject], subject) };
+  }
   if (kind === "trending") return { kind: "trending", words: `trending ${subject === "all" ? "everywhere" : `in ${scope(subject)}`}` };
   if (kind === "for_you") return { kind: "fitting", words: who === "you" ? "fits your profile" : "fits their profile" };
   return { kind: "fitting", words: why.replaceAll("_", " ") };

@@ -95,7 +95,7 @@ class Shop:
         at = START + 60_000 * n
         latest = list(recent) or [ids[-1]]
         version = seq(START, n)
-        reasons = [f"because_viewed:{latest[0]}", "trending:country:GB", "for_you"]
+        reasons = [f"because_bought:{latest[0]}", "trending:country:GB", "for_you"]
         ranked = [(item, 0.93**place, reasons[sum(map(ord, item)) % 3]) for place, item in enumerate(ids)]
         paths = list(GOODS)
         profile = ProfileValue(
