@@ -47,7 +47,7 @@ def test_a_typed_user_id_shows_that_users_list_and_profile(
     assert "91 %" in tab.text_content("#watch-profile")
     assert "£0.85" in tab.text_content("#watch-list .row")
     last = shop.items[19].title
-    assert f"because they bought {last}" in tab.text_content("#watch-list"), "a reason names its item by title"
+    assert f"because they bought {last}" in tab.text_content("#watch-list")
 
 
 def test_a_list_changes_while_one_looks(tab: Any, page_url: str, shop: Any, uid: str) -> None:
