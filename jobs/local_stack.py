@@ -118,9 +118,10 @@ class LocalStack:
         page.wait_until(lambda: _answers(self.page_url), seconds=60)
         return self.page_url
 
-    def start_replay(self, file: Path, rate: str) -> None:
-        """Start `headrace send` of a file; its end is no failure."""
-        replay = self._headrace("The replay", "send.log", "send", str(file), "--rate", rate)
+    def start_replay(self, file: Path, rate: str, head_start: int) -> None:
+        """Start `headrace send` of a file, `head_start` events at once and then at a rate; its end is no failure."""
+        words = ("send", str(file), "--rate", rate, "--head-start", str(head_start))
+        replay = self._headrace("The replay", "send.log", *words)
         self._services.remove(replay)
 
     def wait(self) -> None:

@@ -53,9 +53,12 @@ def send(
     topics: KafkaSection,
     pace: Pace,
     limit: int | None = None,
+    head_start: int = 0,
     shown: bool = False,
 ) -> SendSummary:
     """Sends all items, then the events of all files by time. On Ctrl-C what was read is still delivered.
+
+    The first `head_start` events go as fast as possible; then the pace begins.
 
     Raises `KafkaUnreachable` when Kafka does not answer or lacks a topic.
     """
@@ -66,7 +69,7 @@ def send(
             _send_items(items, sender)
             started = time.monotonic()
             with SendProgress(_total(events, limit), shown) as progress:
-                _send_events(events, sender, pace, limit, summary, progress)
+                _send_events(events, sender, pace, limit, head_start, summary, progress)
         except KeyboardInterrupt:
             summary.interrupted = True
         sender.flush()
@@ -93,13 +96,14 @@ def _send_events(
     sender: EventSender,
     pace: Pace,
     limit: int | None,
+    head_start: int,
     summary: SendSummary,
     progress: SendProgress,
 ) -> None:
     rows = sent = 0
     lag = 0.0
-    started = time.monotonic()
-    show_next = started
+    began = started = time.monotonic()
+    show_next = began
     for record in merged(files):
         if sent == limit:
             return
@@ -107,7 +111,9 @@ def _send_events(
         if isinstance(record, BadRow):
             sender.put_aside(record)
             continue
-        due = pace.due(sent, record.time)
+        if sent == head_start:
+            started = time.monotonic()
+        due = pace.due(sent - head_start, record.time) if sent >= head_start else None
         now = time.monotonic() if due is None else _wait_until(started + due)
         if due is not None:
             lag = max(0.0, now - started - due)
@@ -119,9 +125,7 @@ def _send_events(
         summary.last_time = max(record.time, summary.last_time or record.time)
         if now >= show_next:
             show_next = now + _SHOW_EVERY_S
-            progress.update(
-                rows if limit is None else sent, sent / max(now - started, 1e-3), record.time, lag
-            )
+            progress.update(rows if limit is None else sent, sent / max(now - began, 1e-3), record.time, lag)
 
 
 def _wait_until(moment: float) -> float:
@@ -143,6 +147,9 @@ def command(
     rate: Annotated[str | None, typer.Option(help="Events a second, like 1000/s.")] = None,
     speed: Annotated[str | None, typer.Option(help="Multiple of recorded time, like 3600x.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="End after so many events.")] = None,
+    head_start: Annotated[
+        int, typer.Option(min=0, help="So many events at once, before the pace begins.")
+    ] = 0,
     brokers: options.Brokers = None,
     config: options.Config = None,
     as_json: options.AsJson = False,
@@ -162,7 +169,8 @@ def command(
     for notes in (*(file.notes for file in events), *(file.notes for file in catalogue)):
         for note in notes:
             print(note, file=sys.stderr)
-    summary = send(events, catalogue, chosen.kafka, pace, limit, shown=not as_json and sys.stderr.isatty())
+    shown = not as_json and sys.stderr.isatty()
+    summary = send(events, catalogue, chosen.kafka, pace, limit, head_start, shown)
     if as_json:
         print(msgspec.json.encode(summary).decode())
     else:

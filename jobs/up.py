@@ -15,7 +15,9 @@ from jobs.settings import load
 from schemas.errors import HeadraceError
 
 HISTORY = Path(__file__).parents[1] / "data" / "online_retail_2010_2011.parquet"
-DEMO_RATE = "500/s"
+DEMO_RATE = "100/s"
+DEMO_HEAD_START = 60_000
+"""Events of the demo's history that are there when one begins to watch: three months of a shop."""
 
 KafkaPort = Annotated[int | None, typer.Option("--kafka-port", help="Port of Kafka; 9092 if that is free.")]
 RedisPort = Annotated[int | None, typer.Option("--redis-port", help="Port of Redis; 6379 if that is free.")]
@@ -76,7 +78,7 @@ def _start(stack: LocalStack, demo: bool, rate: str) -> None:
     say("Kafka", broker.brokers, f"headrace send FILE --brokers {broker.brokers}")
     say("Flink", f"{stack.start_job()}", "the personalize job runs")
     if demo:
-        stack.start_replay(HISTORY, rate)
+        stack.start_replay(HISTORY, rate, DEMO_HEAD_START)
         say("Page", stack.start_page(), f"{HISTORY.name} is replayed at {rate}")
     say("Ready", "Ctrl-C ends everything", f"data is kept under {home()}")
 
