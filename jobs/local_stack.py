@@ -119,7 +119,7 @@ class LocalStack:
         return self.page_url
 
     def start_replay(self, file: Path, rate: str, head_start: int) -> None:
-        """Start `headrace send` of a file, `head_start` events at once and then at a rate; its end is no failure."""
+        """Start `headrace send` of a file, so many events at once, then at a rate; its end is no failure."""
         words = ("send", str(file), "--rate", rate, "--head-start", str(head_start))
         replay = self._headrace("The replay", "send.log", *words)
         self._services.remove(replay)

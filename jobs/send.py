@@ -147,9 +147,7 @@ def command(
     rate: Annotated[str | None, typer.Option(help="Events a second, like 1000/s.")] = None,
     speed: Annotated[str | None, typer.Option(help="Multiple of recorded time, like 3600x.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="End after so many events.")] = None,
-    head_start: Annotated[
-        int, typer.Option(min=0, help="So many events at once, before the pace begins.")
-    ] = 0,
+    head_start: Annotated[int, typer.Option(min=0, help="So many at once, before the pace begins.")] = 0,
     brokers: options.Brokers = None,
     config: options.Config = None,
     as_json: options.AsJson = False,
