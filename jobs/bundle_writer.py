@@ -25,7 +25,7 @@ LIBRARIES = (
 )
 
 
-class BundleExists(HeadraceError):
+class BundleExists(HeadraceError):  # noqa: N818 (named for what it says)
     """A bundle of this name and version is already there: versions are written once."""
 
 

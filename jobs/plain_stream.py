@@ -1,4 +1,4 @@
-"""The plain classes of the streaming job in one loop: user step, item statistics, shelf. No Flink, same arithmetic."""
+"""The plain classes of the streaming job in one loop: user step, item statistics, shelf. No Flink."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from schemas.state import UserState
 class PlainStream:
     """Learns from events one after the other, and knows at any time what the job would know.
 
-    `states` holds every user's record by user id (which stands for the pseudonym here), `touched` the items that
-    each user touched, without the bound of the record. The shelf follows when `catch_up` is called: its
+    `states` holds every user's record by user id (which stands for the pseudonym here), `touched` the items
+    that each user touched, without the bound of the record. The shelf follows when `catch_up` is called: its
     records are made of all changes since, so calling it seldom is cheap.
 
     >>> stream = PlainStream([Item(item_id="mug")])
@@ -46,7 +46,7 @@ class PlainStream:
         self._drift_windows: dict[str, bytes] = {}
 
     def counts(self, event: Event) -> bool:
-        """Whether a list can be judged by this event: its user is known and now takes an item for the first time."""
+        """Whether a list can be judged by this event: a known user takes an item for the first time."""
         if event.item_id is None or event.type not in self._interest or event.user_id not in self.states:
             return False
         return event.item_id not in self.touched.get(event.user_id, ())

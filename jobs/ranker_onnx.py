@@ -21,7 +21,7 @@ PARITY = 1e-4
 """How far an exported graph's scores may be from the source model's, absolutely and relatively."""
 
 
-class ExportDiffers(ValueError):
+class ExportDiffers(ValueError):  # noqa: N818 (named for what it says)
     """An exported graph does not score as the model it was made from."""
 
 

@@ -16,7 +16,8 @@ from rich.table import Table
 from jobs.options import AsJson, Config
 from jobs.settings import load
 from jobs.train_ranker import MOST_MICROSECONDS
-from jobs.training import Training, TrainingReport, TrainingSettings, TriedReport
+from jobs.training import Training, TrainingSettings
+from jobs.training_report import TrainingReport, TriedReport
 from operators.user_step import StepSettings
 
 

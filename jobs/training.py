@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -18,8 +17,9 @@ from jobs.plain_stream import PlainStream
 from jobs.ranking_set import RankingSet
 from jobs.train_ranker import RankerSettings, TriedRanker, choose, try_rankers
 from jobs.training_events import NothingToLearnError, TrainingEvents, read_training_events
+from jobs.training_report import TrainingReport, metrics, reported
 from jobs.training_set import ListSampler
-from operators.bundle_manifest import DataSpan, Manifest, RankerKind
+from operators.bundle_manifest import DataSpan, Manifest
 from operators.features import FEATURES
 from operators.onnx_scorer import OnnxScorer
 from operators.ranker import RankSettings
@@ -49,37 +49,6 @@ class TrainingSettings:
     seed: int = 7
     factors: FactorSettings = field(default_factory=FactorSettings)
     rankers: RankerSettings = field(default_factory=RankerSettings)
-
-
-class TriedReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One ranker: quality on validation events, µs per user in onnxruntime, seconds of training."""
-
-    ranker: str
-    hr: float
-    mrr: float
-    hr_strict: float
-    mrr_strict: float
-    microseconds: float
-    beats_blend: bool
-    chosen: bool
-    seconds: float
-
-
-class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a training; `recall` is the share of validation events whose item was a candidate."""
-
-    bundle: str
-    name: str
-    ranker: RankerKind
-    data: DataSpan
-    unused_rows: int
-    lists: int
-    validation: int
-    validation_strict: int
-    recall: float
-    candidates: float
-    tried: list[TriedReport]
-    seconds: dict[str, float]
 
 
 class Training:
@@ -151,7 +120,7 @@ class Training:
             validation_strict=validation.counted_strict,
             recall=validation.lists / max(validation.counted, 1),
             candidates=len(validation.rows) / max(validation.lists, 1),
-            tried=[_reported(ranker, ranker is chosen) for ranker in tried],
+            tried=[reported(ranker, ranker is chosen) for ranker in tried],
             seconds=self._seconds,
         )
 
@@ -225,7 +194,7 @@ class Training:
             ranker=chosen.kind,
             data=span,
             features=FEATURES,
-            metrics={ranker.label: _metrics(ranker) for ranker in tried},
+            metrics={ranker.label: metrics(ranker) for ranker in tried},
             settings={"seed": settings.seed, "lists": settings.lists, "validation": settings.validation,
                       "factors": settings.factors.factors, "chosen": chosen.label},
             files={},
@@ -255,22 +224,3 @@ def split(events: Sequence[Event], *shares: float) -> list[int]:
             f"{len(events)} events at too few different times to cut in {len(shares) + 1} parts"
         )
     return cuts
-
-
-def _metrics(ranker: TriedRanker) -> dict[str, float]:
-    report = _reported(ranker, chosen=False)
-    return {name: getattr(report, name) for name in ("hr", "mrr", "hr_strict", "mrr_strict", "microseconds")}
-
-
-def _reported(ranker: TriedRanker, chosen: bool) -> TriedReport:
-    return TriedReport(
-        ranker=ranker.label,
-        hr=round(ranker.quality.hr, 4),
-        mrr=round(ranker.quality.mrr, 4),
-        hr_strict=round(ranker.quality.hr_strict, 4),
-        mrr_strict=round(ranker.quality.mrr_strict, 4),
-        microseconds=round(ranker.microseconds, 1),
-        beats_blend=ranker.beats_blend,
-        chosen=chosen,
-        seconds=round(ranker.seconds, 1),
-    )

@@ -20,7 +20,7 @@ RankerKind = Literal["trees", "network", "blend"]
 """What scores the candidates: gradient-boosted trees, a small neural network, or no model at all."""
 
 
-class BundleRefused(HeadraceError):
+class BundleRefused(HeadraceError):  # noqa: N818 (named for what it says)
     """A model bundle that must not serve; the message names what is wrong and the way out."""
 
 

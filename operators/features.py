@@ -73,8 +73,8 @@ def features(
 ) -> NDArray[np.float32]:
     """float32[n, len(FEATURES)] of n candidates; a row depends on its own user and their candidates alone.
 
-    `factors` float32[n, F] are a bundle's item factors and `factor_row` int32[I] the row of each of the shelf's
-    item numbers (-1, or beyond its end: none), as in `FactorArrays`. The caller holds the shelf's lock.
+    `factors` float32[n, F] are a bundle's item factors and `factor_row` int32[I] the row of each item number
+    (-1, or beyond its end: none), as in `FactorArrays`. The caller holds the shelf's lock.
     """
     items, start = candidates.item, candidates.start
     rows = np.empty((len(items), len(FEATURES)), np.float32)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import onnxruntime
 
 
-class UnusableGraph(ValueError):
+class UnusableGraph(ValueError):  # noqa: N818 (named for what it says)
     """An ONNX graph that does not load, or does not take float32[n, F] and return float32[n]."""
 
 

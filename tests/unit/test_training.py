@@ -16,8 +16,9 @@ from jobs.cli import build
 from jobs.factorise import FactorSettings, ItemFactors
 from jobs.plain_stream import PlainStream
 from jobs.train_ranker import RankerSettings
-from jobs.training import Training, TrainingReport, TrainingSettings, split
+from jobs.training import Training, TrainingSettings, split
 from jobs.training_events import NothingToLearnError, read_training_events
+from jobs.training_report import TrainingReport
 from jobs.training_set import FutureSeenError, ListSampler
 from operators.bundle import load_bundle
 from operators.features import FEATURES

@@ -1,0 +1,60 @@
+"""What a training tells of itself."""
+
+from __future__ import annotations
+
+import msgspec
+
+from jobs.train_ranker import TriedRanker
+from operators.bundle_manifest import DataSpan, RankerKind
+
+
+class TriedReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One ranker: quality on validation events, µs per user in onnxruntime, seconds of training."""
+
+    ranker: str
+    hr: float
+    mrr: float
+    hr_strict: float
+    mrr_strict: float
+    microseconds: float
+    beats_blend: bool
+    chosen: bool
+    seconds: float
+
+
+class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a training; `recall` is the share of validation events whose item was a candidate."""
+
+    bundle: str
+    name: str
+    ranker: RankerKind
+    data: DataSpan
+    unused_rows: int
+    lists: int
+    validation: int
+    validation_strict: int
+    recall: float
+    candidates: float
+    tried: list[TriedReport]
+    seconds: dict[str, float]
+
+
+def metrics(ranker: TriedRanker) -> dict[str, float]:
+    """What the manifest keeps of a ranker."""
+    report = reported(ranker, chosen=False)
+    return {name: getattr(report, name) for name in ("hr", "mrr", "hr_strict", "mrr_strict", "microseconds")}
+
+
+def reported(ranker: TriedRanker, chosen: bool) -> TriedReport:
+    """A ranker's line of the report, its figures rounded."""
+    return TriedReport(
+        ranker=ranker.label,
+        hr=round(ranker.quality.hr, 4),
+        mrr=round(ranker.quality.mrr, 4),
+        hr_strict=round(ranker.quality.hr_strict, 4),
+        mrr_strict=round(ranker.quality.mrr_strict, 4),
+        microseconds=round(ranker.microseconds, 1),
+        beats_blend=ranker.beats_blend,
+        chosen=chosen,
+        seconds=round(ranker.seconds, 1),
+    )
