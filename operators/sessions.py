@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
-
 from schemas.state import Session
 
 
 def extend_session(session: Session, time: int, gap: int) -> None:
     """Count an event at `time` (ms) into the user's sessions.
 
-    An event more than `gap` ms after the session's last one opens a new session. One that comes out of order but
-    reaches into the session (at most `gap` before its start) belongs to it; one older than that belonged to a
-    session that is over and changes nothing.
+    An event more than `gap` ms after the session's last one opens a new session. One that comes out of order
+    but reaches into the session (at most `gap` before its start) belongs to it; one older than that belonged
+    to a session that is over and changes nothing.
 
     >>> s = Session(); extend_session(s, 1_000, 500); extend_session(s, 1_400, 500); (s.number, s.depth)
     (1, 2)
@@ -27,13 +25,3 @@ def extend_session(session: Session, time: int, gap: int) -> None:
         session.depth += 1
         session.start = min(session.start, time)
         session.last = max(session.last, time)
-
-
-def session_key(uid: str, number: int) -> int:
-    """The number of a user's session among all sessions, 0 to 2^63 - 1, without saying whose it is.
-
-    >>> session_key("ann", 1) != session_key("ann", 2)
-    True
-    """
-    hashed = blake2b(f"{uid}:{number}".encode(), digest_size=8).digest()
-    return int.from_bytes(hashed, "little") >> 1

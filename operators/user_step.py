@@ -15,9 +15,9 @@ from operators.drift import DriftDetector, DriftSettings
 from operators.duplicates import REMEMBERED, event_hash, is_remembered, remember
 from operators.item_facts import NOTHING_KNOWN, Catalogue
 from operators.item_hash import add_item_hash
-from operators.item_step import ItemStep
+from operators.item_step import ItemStep, session_key
 from operators.recent_items import before, touch
-from operators.sessions import extend_session, session_key
+from operators.sessions import extend_session
 from schemas.records import DriftAlert, Event
 from schemas.redis_keys import category_scope, country_scope
 from schemas.state import RecentItem, UserState
