@@ -67,7 +67,8 @@ class SharedFigures:
     async def read(self) -> None:
         """One reading of everything that all pages share."""
         now = time.time_ns() // 1_000_000
-        workers = [name.decode() for name in await self._redis.hkeys(self._keys.stats(WORKERS))]
+        known = self._redis.pipeline(transaction=False).hkeys(self._keys.stats(WORKERS))
+        workers = [name.decode() for name in (await known.execute())[0]]
         pipeline = self._redis.pipeline(transaction=False)
         for worker in workers:
             pipeline.hgetall(self._keys.stats(worker))

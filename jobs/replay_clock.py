@@ -31,6 +31,11 @@ def replay_clock(brokers: str, topic: str = EVENTS_TOPIC) -> int:
     return _clock(brokers, topic).now()
 
 
+def close_clock(brokers: str, topic: str = EVENTS_TOPIC) -> None:
+    """Close the kept connection; the next question opens another."""
+    _clock(brokers, topic).close()
+
+
 @cache
 def _clock(brokers: str, topic: str) -> _ReplayClock:
     return _ReplayClock(brokers, topic)
@@ -54,6 +59,10 @@ class _ReplayClock:
                     f"Kafka at {self._brokers} does not answer ({error}); start it, or set kafka.brokers"
                 ) from error
         return newest if newest >= 0 else time.time_ns() // _NS_PER_MS
+
+    def close(self) -> None:
+        with self._lock:
+            self._forget()
 
     def _newest(self) -> int:
         if self._admin is None:

@@ -85,7 +85,7 @@ class StepFunctionSettings:
         return f"StepFunctionSettings(events_topic={self.events_topic!r}, secret hidden)"
 
 
-class KeyByUser(KeySelector):  # type: ignore[misc]
+class KeyByUser(KeySelector):
     """The user of a row of the events source, read without decoding the rest of the message."""
 
     def __init__(self, preload: Preload) -> None:
@@ -102,7 +102,7 @@ class KeyByUser(KeySelector):  # type: ignore[misc]
         return self._key_of.user_id(row[0]) or f"{UNUSABLE}{row[2] % SPREAD}"
 
 
-class UserStepFunction(KeyedBroadcastProcessFunction):  # type: ignore[misc]
+class UserStepFunction(KeyedBroadcastProcessFunction):
     """Wraps `UserStep`: one call per event, on one state record, with one row out at most for most events."""
 
     def __init__(self, settings: StepFunctionSettings) -> None:

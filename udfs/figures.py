@@ -71,7 +71,7 @@ class Figures:
             },
         )
         pipeline.expire(self._key, KEPT_S)
-        pipeline.hset(self._workers_key, self._worker, now)
+        pipeline.hset(self._workers_key, self._worker, str(now))
         pipeline.expire(self._workers_key, KEPT_S)
         if recent:
             pipeline.lpush(self._recent_key, *recent)

@@ -33,7 +33,7 @@ def shared_worker(settings: WorkerSettings) -> RankWorker:
         return worker
 
 
-class _WorkerFunction(ScalarFunction):  # type: ignore[misc]
+class _WorkerFunction(ScalarFunction):
     """A function that works through the rank worker, opened with the task."""
 
     def __init__(self, settings: WorkerSettings) -> None:
@@ -48,7 +48,7 @@ class _WorkerFunction(ScalarFunction):  # type: ignore[misc]
 
 
 class RankUsers(_WorkerFunction):
-    """(refresh request) → the message for the recommendations topic; NULL where a later request covered it."""
+    """(refresh request) → the message for the recommendations topic; NULL where a later one covered it."""
 
     def eval(self, requests: pd.Series[Any]) -> pd.Series[Any]:
         return pd.Series(self._worker.rank(list(requests)), dtype=object)
@@ -79,7 +79,7 @@ class PublishSteps(_WorkerFunction):
 
 
 class PublishItems(_WorkerFunction):
-    """(message of the catalogue topic, partition, offset, time) → a dead letter where it is none, else NULL."""
+    """(message of the catalogue topic, partition, offset, time) → a dead letter, or NULL for a good one."""
 
     def __init__(self, settings: WorkerSettings, ingest: IngestSettings, topic: str) -> None:
         super().__init__(settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from redis import Redis
 
@@ -29,7 +30,7 @@ class ItemSide:
     def write(self, records: Sequence[ShelfRecord]) -> None:
         """Write a batch, and announce it."""
         names, settings = self._names, self._settings
-        pipeline = self._redis.pipeline(transaction=False)
+        pipeline: Any = self._redis.pipeline(transaction=False)
         changes: list[ShelfRecord] = []
         for record in records:
             match record:
@@ -42,6 +43,7 @@ class ItemSide:
                 case Items(items=items):
                     for item in items:
                         pipeline.set(names.item(item.item_id), item_value(item))
+                    pipeline.sadd(known(names, "item"), *(item.item_id for item in items))
                     changes.append(record)
                 case SessionSteps():
                     pipeline.xadd(
@@ -54,7 +56,7 @@ class ItemSide:
         pipeline.execute()
 
     def _write_scores(
-        self, pipeline: Redis, kind: str, keys: Iterable[str], members: Iterable[str], scores: Iterable[float]
+        self, pipeline: Any, kind: str, keys: Iterable[str], members: Iterable[str], scores: Iterable[float]
     ) -> None:
         settings = self._settings
         name = self._names.co if kind == "co" else self._names.pop
@@ -66,8 +68,15 @@ class ItemSide:
             pipeline.execute_command("ZADD", full, "GT", *pairs)
             pipeline.zremrangebyrank(full, 0, -settings.most_neighbours - 1)
             pipeline.expire(full, settings.item_ttl)
-        pipeline.sadd(self.dirty(kind), *groups)
+        pipeline.sadd(dirty(self._names, kind), *groups)
+        pipeline.sadd(known(self._names, kind), *groups)
 
-    def dirty(self, kind: str) -> str:
-        """The set of keys of a kind ("co" or "pop") whose public list is to be rendered again."""
-        return self._names.stats(f"dirty:{kind}")
+
+def dirty(names: RedisKeys, kind: str) -> str:
+    """The set of what is to be rendered again, by kind: items with "co", scopes with "pop"."""
+    return names.stats(f"dirty:{kind}")
+
+
+def known(names: RedisKeys, kind: str) -> str:
+    """The set of what there is, by kind: "item", "co" and "pop". A scan of all keys would pass every user."""
+    return names.stats(f"known:{kind}")

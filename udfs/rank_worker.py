@@ -1,4 +1,4 @@
-"""The rank worker: user records in, lists and profiles out to Redis, the log of what was computed back to Flink.
+"""The rank worker: user records in, lists and profiles out to Redis, the log of it back to Flink.
 
 One per worker process, shared by every function that runs in it: they share the shelf, the connection and
 the interpreter lock anyway.
@@ -61,7 +61,7 @@ class RankWorker:
         }
         self._side = ItemSide(self._redis, self._names, settings.publish)
         self._follower = ShelfFollower(self._redis, self._names, self.shelf, settings.bounds.neighbours)
-        self._renderer = Renderer(self._redis, self._names, self._side, self.shelf, settings.publish)
+        self._renderer = Renderer(self._redis, self._names, self.shelf, settings.publish)
         self._publish = self._redis.register_script(PUBLISH_SCRIPT)
         self.figures = Figures(self._redis, self._names, f"rank-{socket.gethostname()}-{os.getpid()}")
 

@@ -1,4 +1,4 @@
-"""The public item lists, `hr:similar:…` and `hr:trending:…`, rendered from the sorted sets at most once a second."""
+"""The public item lists, `hr:similar:…` and `hr:trending:…`, rendered at most once a second."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import math
 import threading
 import time
+from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -13,7 +14,7 @@ from redis.exceptions import RedisError
 from operators.shelf import Shelf
 from schemas.redis_keys import RedisKeys
 from schemas.redis_values import SimilarValue, TrendingValue, similar_value, trending_value
-from udfs.item_side import ItemSide
+from udfs.item_side import dirty
 from udfs.worker_settings import PublishSettings
 
 logger = logging.getLogger(__name__)
@@ -22,14 +23,16 @@ _BATCH = 1_000
 
 
 class Renderer:
-    """Renders what changed, on a daemon thread. What is still to be rendered stands in Redis: a crash forgets nothing."""
+    """Renders what changed, on a daemon thread.
 
-    def __init__(
-        self, redis: Redis, names: RedisKeys, side: ItemSide, shelf: Shelf, settings: PublishSettings
-    ) -> None:
-        self._redis = redis
+    What is still to be rendered stands in Redis, for whichever worker comes first. A worker that is killed
+    leaves the batch that it had taken to those items' next change.
+    """
+
+    def __init__(self, redis: Redis, names: RedisKeys, shelf: Shelf, settings: PublishSettings) -> None:
+        # redis-py gives every answer the types of its two clients, sync and async.
+        self._redis: Any = redis
         self._names = names
-        self._side = side
         self._shelf = shelf
         self._settings = settings
         self._stop = threading.Event()
@@ -49,28 +52,33 @@ class Renderer:
         return self._render("co") + self._render("pop")
 
     def _render(self, kind: str) -> int:
-        dirty = self._side.dirty(kind)
+        waiting = dirty(self._names, kind)
         written = 0
-        while True:
-            changed = [member.decode() for member in self._redis.spop(dirty, _BATCH)]
-            if not changed:
-                return written
-            source = self._names.co if kind == "co" else self._names.pop
-            reading = self._redis.pipeline(transaction=False)
-            for key in changed:
-                reading.zrevrange(source(key), 0, 2 * self._settings.shown, withscores=True)
-            writing = self._redis.pipeline(transaction=False)
-            now = time.time_ns() // 1_000_000
-            for key, members in zip(changed, reading.execute(), strict=True):
-                items = self._shown(members)
-                if kind == "co":
-                    value, name = similar_value(SimilarValue(at=now, items=items)), self._names.similar(key)
-                else:
-                    value = trending_value(TrendingValue(at=now, scope=key, items=items))
-                    name = self._names.trending(key)
-                writing.set(name, value, ex=self._settings.item_ttl)
-            writing.execute()
+        while changed := [member.decode() for member in self._redis.spop(waiting, _BATCH)]:
+            try:
+                self._render_batch(kind, changed)
+            except RedisError:
+                self._redis.sadd(waiting, *changed)
+                raise
             written += len(changed)
+        return written
+
+    def _render_batch(self, kind: str, changed: list[str]) -> None:
+        source = self._names.co if kind == "co" else self._names.pop
+        reading = self._redis.pipeline(transaction=False)
+        for key in changed:
+            reading.zrevrange(source(key), 0, 2 * self._settings.shown, withscores=True)
+        writing = self._redis.pipeline(transaction=False)
+        now = time.time_ns() // 1_000_000
+        for key, members in zip(changed, reading.execute(), strict=True):
+            items = self._shown(members)
+            if kind == "co":
+                value, name = similar_value(SimilarValue(at=now, items=items)), self._names.similar(key)
+            else:
+                value = trending_value(TrendingValue(at=now, scope=key, items=items))
+                name = self._names.trending(key)
+            writing.set(name, value, ex=self._settings.item_ttl)
+        writing.execute()
 
     def _shown(self, members: list[tuple[bytes, float]]) -> list[tuple[str, float]]:
         """Members that can be had now, each with its decayed sum as a share of the list's best."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 from redis import Redis
@@ -14,12 +15,13 @@ from operators.shelf import Shelf
 from operators.shelf_records import CoVisits, Items, Popularity, ShelfRecord, decode_records
 from schemas.records import Item
 from schemas.redis_keys import RedisKeys
-from udfs.item_side import FIELD
+from udfs.item_side import FIELD, known
 
 logger = logging.getLogger(__name__)
 
 _read_item = msgspec.json.Decoder(Item).decode
 _SCAN = 1_000
+_ALL = 0
 _BLOCK_MS = 500
 
 
@@ -27,7 +29,8 @@ class ShelfFollower:
     """Fills a shelf from Redis and keeps it fresh on a daemon thread of its own."""
 
     def __init__(self, redis: Redis, names: RedisKeys, shelf: Shelf, neighbours: int) -> None:
-        self._redis = redis
+        # redis-py gives every answer the types of its two clients, sync and async.
+        self._redis: Any = redis
         self._names = names
         self._shelf = shelf
         self._neighbours = neighbours
@@ -93,34 +96,41 @@ class ShelfFollower:
         return _place(oldest[0][0]) > _place(read_to)
 
     def _stored(self) -> Iterator[ShelfRecord]:
-        redis, names = self._redis, self._names
-        for keys in self._scan(names.item("*")):
-            yield Items([_read_item(value) for value in redis.mget(keys) if value is not None])
-        for keys, ranges in self._ranges(names.co("*"), self._neighbours):
-            a = [key for key, members in zip(keys, ranges, strict=True) for _ in members]
-            yield CoVisits(a, [m.decode() for r in ranges for m, _ in r], [s for r in ranges for _, s in r])
-        for keys, ranges in self._ranges(names.pop("*"), -1):
-            scopes = [key for key, members in zip(keys, ranges, strict=True) for _ in members]
-            yield Popularity(
-                scopes, [m.decode() for r in ranges for m, _ in r], [s for r in ranges for _, s in r]
-            )
+        names = self._names
+        for ids in self._known("item"):
+            values = self._redis.mget([names.item(item_id) for item_id in ids])
+            yield Items([_read_item(value) for value in values if value is not None])
+        for items, members, scores in self._best("co", self._neighbours):
+            yield CoVisits(items, members, scores)
+        for scopes, members, scores in self._best("pop", _ALL):
+            yield Popularity(scopes, members, scores)
 
-    def _scan(self, pattern: str) -> Iterator[list[bytes]]:
-        cursor: int = 0
+    def _known(self, kind: str) -> Iterator[list[str]]:
+        cursor = 0
         while True:
-            cursor, keys = self._redis.scan(cursor, match=pattern, count=_SCAN)
-            if keys:
-                yield keys
+            cursor, found = self._redis.sscan(known(self._names, kind), cursor, count=_SCAN)
+            if found:
+                yield [name.decode() for name in found]
             if cursor == 0:
                 return
 
-    def _ranges(self, pattern: str, most: int) -> Iterator[tuple[list[str], list[list[tuple[bytes, float]]]]]:
-        start = len(pattern) - 1
-        for keys in self._scan(pattern):
+    def _best(self, kind: str, most: int) -> Iterator[tuple[list[str], list[str], list[float]]]:
+        """Of every key of a kind its `most` best members: columns of key, member and score."""
+        name = self._names.co if kind == "co" else self._names.pop
+        for keys in self._known(kind):
             pipeline = self._redis.pipeline(transaction=False)
             for key in keys:
-                pipeline.zrevrange(key, 0, most - 1 if most > 0 else -1, withscores=True)
-            yield [key.decode()[start:] for key in keys], pipeline.execute()
+                pipeline.zrevrange(name(key), 0, most - 1, withscores=True)
+            rows = [
+                (key, member, score)
+                for key, row in zip(keys, pipeline.execute(), strict=True)
+                for member, score in row
+            ]
+            yield (
+                [key for key, _, _ in rows],
+                [member.decode() for _, member, _ in rows],
+                [score for _, _, score in rows],
+            )
 
 
 def _place(entry: bytes) -> tuple[int, int]:

@@ -14,8 +14,9 @@ from operators.shelf import ShelfBounds
 class PublishSettings:
     """Where and how lists are published. Times are in seconds.
 
-    `render_every` is the least time between two renderings of `hr:similar:…` and `hr:trending:…`; `shown` is their
-    length. `most_neighbours` bounds the internal sorted sets: above 128 Redis leaves its compact encoding.
+    `render_every` is the least time between two renderings of the public item lists, `shown` their length.
+    `most_neighbours` bounds the internal sorted sets: above 128 Redis leaves its compact encoding.
+    `most_changes` and `most_session_batches` bound the streams that shelves follow.
     """
 
     user_ttl: int = 7 * 86_400
@@ -39,4 +40,3 @@ class WorkerSettings:
     publish: PublishSettings = PublishSettings()
     affinity: AffinitySettings = AffinitySettings()
     drift: DriftSettings = DriftSettings()
-    trending_half_life: int = 3 * 86_400_000

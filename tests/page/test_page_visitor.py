@@ -17,7 +17,7 @@ from infra.kafka import KafkaBroker
 from infra.redis import RedisServer
 from jobs.page_clicks import ClickProducer
 from jobs.page_server import PageSettings
-from jobs.replay_clock import _clock as clock_of
+from jobs.replay_clock import close_clock
 from jobs.replay_clock import replay_clock
 from schemas.codec import EVENTS
 from schemas.records import Event
@@ -82,7 +82,7 @@ def visited(
         kit.until(lambda: httpx.get(f"{url}/health").json()["kafka"], "the page did not find Kafka")
         yield url
     # Else its kept connection goes on asking for a broker that the end of the tests has stopped.
-    clock_of(kafka_broker.brokers, topic)._forget()
+    close_clock(kafka_broker.brokers, topic)
 
 
 @pytest.fixture
