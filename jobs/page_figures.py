@@ -67,8 +67,10 @@ class SharedFigures:
     async def read(self) -> None:
         """One reading of everything that all pages share."""
         now = time.time_ns() // 1_000_000
-        known = self._redis.pipeline(transaction=False).hkeys(self._keys.stats(WORKERS))
-        workers = [name.decode() for name in (await known.execute())[0]]
+        asking = self._redis.pipeline(transaction=False)
+        asking.hkeys(self._keys.stats(WORKERS))
+        (known,) = await asking.execute()
+        workers = [name.decode() for name in known]
         pipeline = self._redis.pipeline(transaction=False)
         for worker in workers:
             pipeline.hgetall(self._keys.stats(worker))
