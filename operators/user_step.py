@@ -198,9 +198,10 @@ class UserStep:
             return None
         previous = before(user.recent, item_id, event.time, settings.previous_window, settings.previous_items)
         touch(user.recent, RecentItem(item_id, event.time, event.type, category), settings.recent_items)
-        user.touched = add_item_hash(user.touched, item_id, settings.touched_items)
         if event.type == "purchase":
             user.bought = add_item_hash(user.bought, item_id, settings.bought_items)
+        else:
+            user.touched = add_item_hash(user.touched, item_id, settings.touched_items)
         scopes = ["all"]
         if category != NOTHING_KNOWN.category:
             scopes.append(category_scope(category))

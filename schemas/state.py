@@ -62,8 +62,8 @@ class UserState(msgspec.Struct, array_like=True):
 
     `born` is the record time of the first event of this state and `n` counts accepted events since:
     together they are the version of everything published for the user. `seen` holds the 64-bit hashes
-    of the last event ids, `touched` and `bought` the 32-bit hashes of items, oldest first. Decayed counters
-    are sums of 2^(-age / half-life) with age measured at `last`.
+    of the last event ids, `bought` the 32-bit hashes of items bought, `touched` of those touched otherwise,
+    oldest first. Decayed counters are sums of 2^(-age / half-life) with age measured at `last`.
     """
 
     uid: str
