@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from typing import Any
 
@@ -29,6 +30,9 @@ def shared_worker(settings: WorkerSettings) -> RankWorker:
         if worker is None:
             worker = RankWorker(settings)
             worker.start()
+            # Hundreds of thousands of objects live as long as the process: full collections would walk them all.
+            gc.collect()
+            gc.freeze()
             _workers[told] = worker
         return worker
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from importlib.resources import files
 from typing import Any
 
+import msgspec
 from redis import Redis
 
 from operators.shelf_records import CoVisits, Items, Popularity, SessionSteps, ShelfRecord, encode_records
@@ -14,6 +16,12 @@ from udfs.worker_settings import PublishSettings
 
 FIELD = b"r"
 """The one field of a stream entry: a batch of shelf records."""
+
+_CALL = 2_000
+"""Pairs of a call at most: Redis waits for a script, about 5 µs a pair."""
+
+_SCORES = files("schemas").joinpath("scores.lua").read_text(encoding="utf-8")
+_pack = msgspec.msgpack.Encoder().encode
 
 
 class ItemSide:
@@ -56,20 +64,22 @@ class ItemSide:
         pipeline.execute()
 
     def _write_scores(
-        self, pipeline: Any, kind: str, keys: Iterable[str], members: Iterable[str], scores: Iterable[float]
+        self, pipeline: Any, kind: str, keys: Sequence[str], members: Sequence[str], scores: Sequence[float]
     ) -> None:
-        settings = self._settings
-        name = self._names.co if kind == "co" else self._names.pop
-        groups: dict[str, list[float | str]] = {}
-        for key, member, score in zip(keys, members, scores, strict=True):
-            groups.setdefault(key, []).extend((score, member))
-        for key, pairs in groups.items():
-            full = name(key)
-            pipeline.execute_command("ZADD", full, "GT", *pairs)
-            pipeline.zremrangebyrank(full, 0, -settings.most_neighbours - 1)
-            pipeline.expire(full, settings.item_ttl)
-        pipeline.sadd(dirty(self._names, kind), *groups)
-        pipeline.sadd(known(self._names, kind), *groups)
+        names, settings = self._names, self._settings
+        prefix = names.co("") if kind == "co" else names.pop("")
+        for start in range(0, len(keys), _CALL):
+            part = slice(start, start + _CALL)
+            pipeline.eval(
+                _SCORES,
+                0,
+                prefix,
+                dirty(names, kind),
+                known(names, kind),
+                settings.most_neighbours,
+                settings.item_ttl,
+                _pack((keys[part], members[part], scores[part])),
+            )
 
 
 def dirty(names: RedisKeys, kind: str) -> str:

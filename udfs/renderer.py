@@ -19,9 +19,6 @@ from udfs.worker_settings import PublishSettings
 
 logger = logging.getLogger(__name__)
 
-_BATCH = 1_000
-
-
 class Renderer:
     """Renders what changed, on a daemon thread.
 
@@ -48,20 +45,19 @@ class Renderer:
         self._thread.join(timeout=5.0)
 
     def render(self) -> int:
-        """Render everything that changed. Returns how many lists were written."""
-        return self._render("co") + self._render("pop")
+        """Render what changed, up to the bound of one round. Returns how many lists were written."""
+        return self._render("pop") + self._render("co")
 
     def _render(self, kind: str) -> int:
         waiting = dirty(self._names, kind)
-        written = 0
-        while changed := [member.decode() for member in self._redis.spop(waiting, _BATCH)]:
+        changed = [member.decode() for member in self._redis.spop(waiting, self._settings.most_rendered)]
+        if changed:
             try:
                 self._render_batch(kind, changed)
             except RedisError:
                 self._redis.sadd(waiting, *changed)
                 raise
-            written += len(changed)
-        return written
+        return len(changed)
 
     def _render_batch(self, kind: str, changed: list[str]) -> None:
         source = self._names.co if kind == "co" else self._names.pop

@@ -14,7 +14,8 @@ from operators.shelf import ShelfBounds
 class PublishSettings:
     """Where and how lists are published. Times are in seconds.
 
-    `render_every` is the least time between two renderings of the public item lists, `shown` their length.
+    `render_every` is the least time between two renderings of the public item lists, `shown` their length;
+    a round renders at most `most_rendered` lists of a kind, and leaves the others to later ones.
     `most_neighbours` bounds the internal sorted sets: above 128 Redis leaves its compact encoding.
     `most_changes` and `most_session_batches` bound the streams that shelves follow.
     """
@@ -23,6 +24,7 @@ class PublishSettings:
     item_ttl: int = 90 * 86_400
     render_every: float = 1.0
     shown: int = 20
+    most_rendered: int = 500
     most_neighbours: int = 128
     most_changes: int = 2_000
     most_session_batches: int = 4_000
