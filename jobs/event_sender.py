@@ -63,9 +63,9 @@ class EventSender:
         self._refused: deque[_Message] = deque()
         self._producer = self._connect()
 
-    def send_event(self, event: Event) -> None:
-        """Hands in one event, stamped as sent now. Blocks while too much is under way."""
-        event = msgspec.structs.replace(event, sent=self._wall_ms())
+    def send_event(self, event: Event, *, live: bool = True) -> None:
+        """Hands in one event, stamped as sent now when it is `live`. Blocks while too much is under way."""
+        event = msgspec.structs.replace(event, sent=self._wall_ms() if live else None)
         try:
             message = _Message(event, event.user_id.encode(), EVENTS.encode(event))
         except ValueError as error:  # a number that fits no Avro type, or a text that is not Unicode

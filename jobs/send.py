@@ -58,7 +58,8 @@ def send(
 ) -> SendSummary:
     """Sends all items, then the events of all files by time. On Ctrl-C what was read is still delivered.
 
-    The first `head_start` events go as fast as possible; then the pace begins.
+    The first `head_start` events go as fast as possible, as history that no latency is measured by; then the
+    pace begins.
 
     Raises `KafkaUnreachable` when Kafka does not answer or lacks a topic.
     """
@@ -118,7 +119,7 @@ def _send_events(
         if due is not None:
             lag = max(0.0, now - started - due)
             summary.max_lag_s = max(summary.max_lag_s, lag)
-        sender.send_event(record)
+        sender.send_event(record, live=sent >= head_start)
         sent += 1
         if summary.first_time is None:
             summary.first_time = record.time

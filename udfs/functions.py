@@ -30,7 +30,7 @@ def shared_worker(settings: WorkerSettings) -> RankWorker:
         if worker is None:
             worker = RankWorker(settings)
             worker.start()
-            # Hundreds of thousands of objects live as long as the process: full collections would walk them all.
+            # What lives as long as the process need not be walked by every full collection.
             gc.collect()
             gc.freeze()
             _workers[told] = worker
