@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pyflink.common import Configuration
@@ -79,13 +79,17 @@ def environment(
 
 
 def remote_environment(
-    options: Mapping[str, str], parallelism: int, host: str, port: int
+    options: Mapping[str, str], parallelism: int, host: str, port: int, jars: Sequence[Path]
 ) -> tuple[StreamExecutionEnvironment, StreamTableEnvironment]:
-    """An environment whose jobs run on the cluster with its REST interface at host:port."""
+    """An environment whose jobs run on the cluster with its REST interface at host:port.
+
+    `jars` are needed here to lay out the job, and are not sent along: the cluster's lib folder holds them.
+    """
     from pyflink.java_gateway import get_gateway
-    from pyflink.util.java_utils import to_jarray
+    from pyflink.util.java_utils import add_jars_to_context_class_loader, to_jarray
 
     gateway = get_gateway()
+    add_jars_to_context_class_loader([jar.as_uri() for jar in jars])
     configuration = Configuration()
     for key, value in options.items():
         configuration.set_string(key, value)

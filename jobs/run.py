@@ -131,7 +131,8 @@ def submit(told: Settings, cluster: str, restore: str = "none") -> str:
     flink = job_options(told.flink.checkpoint_seconds, told.flink.state_ttl_days, told.flink.checkpoint_dir)
     if restore not in ("auto", "none"):
         flink["execution.state-recovery.path"] = restore
-    streams, tables = remote_environment(flink, told.flink.parallelism, host, int(port))
+    connector = jars.classpath("connector")
+    streams, tables = remote_environment(flink, told.flink.parallelism, host, int(port), connector)
     build(tables, live_plan(told)).attach_as_datastream()
     name_operators(streams)
     check_python_mode(streams)
