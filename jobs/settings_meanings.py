@@ -108,6 +108,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "publish.item_ttl": "Time to live of item statistics in Redis, in seconds.",
         "publish.render_every": "Least seconds between two renderings of a `similar` or `trending` key.",
         "publish.shown": "Items in such a key.",
+        "publish.most_rendered": "Such keys of a kind that one round renders; the others wait for the next.",
         "publish.most_neighbours": "Members of an internal sorted set;"
         " above 128 Redis leaves its compact encoding.",
         "publish.most_changes": "Batches kept in the stream that the rank workers follow.",
