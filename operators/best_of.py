@@ -1,4 +1,8 @@
-"""The n best of many, kept in a heap while they come: by score, and among equals by the greater order."""
+"""The n greatest of many keys, kept in a heap while they come.
+
+A key packs what decides (a score, then an order among equal scores) into one integer, so that comparing and
+moving an entry is one machine instruction each.
+"""
 
 from __future__ import annotations
 
@@ -9,74 +13,55 @@ from operators.compiled import compiled
 
 
 @compiled
-def _worse(score: float, order: int, other_score: float, other_order: int) -> bool:
-    return score < other_score or (score == other_score and order < other_order)
-
-
-@compiled
-def _sink(
-    scores: NDArray[np.float32], orders: NDArray[np.int64], refs: NDArray[np.int64], start: int, count: int
-) -> None:
-    score, order, ref = scores[start], orders[start], refs[start]
+def _sink(keys: NDArray[np.int64], start: int, count: int) -> None:
+    key = keys[start]
     place = start
     while True:
         child = 2 * place + 1
         if child >= count:
             break
-        if child + 1 < count and _worse(scores[child + 1], orders[child + 1], scores[child], orders[child]):
+        if child + 1 < count and keys[child + 1] < keys[child]:
             child += 1
-        if not _worse(scores[child], orders[child], score, order):
+        if keys[child] >= key:
             break
-        scores[place], orders[place], refs[place] = scores[child], orders[child], refs[child]
+        keys[place] = keys[child]
         place = child
-    scores[place], orders[place], refs[place] = score, order, ref
+    keys[place] = key
 
 
 @compiled
-def would_keep(
-    scores: NDArray[np.float32], orders: NDArray[np.int64], count: int, score: float, order: int
-) -> bool:
-    """Whether `keep_best` would take this one in."""
-    return count < len(scores) or _worse(scores[0], orders[0], score, order)
+def would_keep(keys: NDArray[np.int64], count: int, most: int, key: int) -> bool:
+    """Whether `keep_best` would take this key in."""
+    return count < most or (count > 0 and keys[0] < key)
 
 
 @compiled
-def keep_best(
-    scores: NDArray[np.float32],
-    orders: NDArray[np.int64],
-    refs: NDArray[np.int64],
-    count: int,
-    score: float,
-    order: int,
-    ref: int,
-) -> int:
-    """Offer one to the heap in the first `count` entries, worst on top; the new count.
+def keep_best(keys: NDArray[np.int64], count: int, most: int, key: int) -> int:
+    """Offer a key to the heap in the first `count` entries, the least on top; the new count.
 
-    At most len(scores) are kept.
+    At most `most` are kept.
     """
-    if count < len(scores):
+    if count < most:
         place = count
         while place > 0:
             parent = (place - 1) >> 1
-            if not _worse(score, order, scores[parent], orders[parent]):
+            if keys[parent] <= key:
                 break
-            scores[place], orders[place], refs[place] = scores[parent], orders[parent], refs[parent]
+            keys[place] = keys[parent]
             place = parent
-        scores[place], orders[place], refs[place] = score, order, ref
+        keys[place] = key
         return count + 1
-    if count and _worse(scores[0], orders[0], score, order):
-        scores[0], orders[0], refs[0] = score, order, ref
-        _sink(scores, orders, refs, 0, count)
+    if count > 0 and keys[0] < key:
+        keys[0] = key
+        _sink(keys, 0, count)
     return count
 
 
 @compiled
-def sort_best(
-    scores: NDArray[np.float32], orders: NDArray[np.int64], refs: NDArray[np.int64], count: int
-) -> None:
-    """Turn the heap of the first `count` entries into a list, the best first."""
+def sort_best(keys: NDArray[np.int64], count: int) -> None:
+    """Turn the heap of the first `count` entries into a list, the greatest first."""
     for last in range(count - 1, 0, -1):
-        worst = scores[0], orders[0], refs[0]
-        scores[0], orders[0], refs[0] = scores[last], orders[last], refs[last]
-        scores[last], orders[last], refs[last] = worst
-        _sink(scores, orders, refs, 0, last)
+        least = keys[0]
+        keys[0] = keys[last]
+        keys[last] = least
+        _sink(keys, 0, last)

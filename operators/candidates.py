@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from operators.barred_items import BarredItems
 from operators.factor_neighbours import FactorNeighbours
-from operators.retrieval import Limits, Scratch, ShelfView, UserView, new_scratch, retrieve
+from operators.retrieval import Limits, ShelfView, UserView, retrieve
+from operators.score_sheet import ScoreSheet, new_sheet
+from operators.session_knn import KnnScratch, knn_scratch
 from operators.shelf import Shelf
-from operators.user_batch import RECENT, UserBatch
+from operators.user_batch import FAVOURITES, RECENT, UserBatch
 
 DAY = 86_400_000.0
 
@@ -101,7 +103,7 @@ class CandidateFinder:
             nearness_power=settings.nearness_power,
             everywhere_weight=settings.everywhere_weight,
         )
-        self._scratch: Scratch | None = None
+        self._scratch: tuple[ScoreSheet, KnnScratch] | None = None
 
     def find(self, users: UserBatch, barred: BarredItems) -> Candidates:
         """The candidates of a batch. Hold the shelf's lock."""
@@ -130,18 +132,24 @@ class CandidateFinder:
             ),
             barred.arrays,
             self._limits,
-            self._scratch_for(shelf),
+            *self._scratch_for(shelf),
             settings.most,
         )
         return Candidates(*found)
 
-    def _scratch_for(self, shelf: Shelf) -> Scratch:
+    def _scratch_for(self, shelf: Shelf) -> tuple[ScoreSheet, KnnScratch]:
+        """Working memory that fits the arrays of the shelf as they are now."""
         items, rows = len(shelf.popularity), len(shelf.sessions.arrays.length)
-        held = self._scratch
-        if held is None or len(held.seen) != items or len(held.knn.similarity) != rows:
-            longest = int(shelf.sessions.postings.arrays.longest[0])
-            held = new_scratch(
-                items, rows, RECENT * longest, self._settings.nearest_sessions, self._settings.most
+        if self._scratch is None or (len(self._scratch[0].slot), len(self._scratch[1].slot)) != (items, rows):
+            nearest, bounds = self._settings.nearest_sessions, shelf.bounds
+            listed = (
+                nearest * bounds.session_items
+                + RECENT * (bounds.neighbours + self._factors.width)
+                + (2 + FAVOURITES) * bounds.trending
             )
-            self._scratch = held
-        return held
+            longest = int(shelf.sessions.postings.arrays.longest[0])
+            self._scratch = (
+                new_sheet(items, max(min(items, listed), self._settings.most)),
+                knn_scratch(rows, min(rows, RECENT * longest), nearest),
+            )
+        return self._scratch

@@ -40,6 +40,11 @@ class FactorNeighbours:
         """No neighbours of any item."""
         return cls([], np.zeros((0, 1), np.int32), np.zeros((0, 1), np.float32))
 
+    @property
+    def width(self) -> int:
+        """Neighbours of an item at most."""
+        return self._neighbours.shape[1]
+
     def numbered(self, shelf: Shelf) -> FactorArrays:
         """The neighbours by the shelf's item numbers as they are now. Hold the shelf's lock."""
         if not self._rows:

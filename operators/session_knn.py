@@ -21,76 +21,43 @@ MOST_QUERY = 64
 FIRST_WINDOW = 512
 """So many of the newest sessions are looked at first; then twice as many, and so on."""
 
+_LOW = 0xFFFF_FFFF
+
 
 class KnnScratch(NamedTuple):
-    """Working memory. `similarity` float32[S], zero between users, and `newest_shared` int32[S] are by
-    session row.
+    """Working memory. `slot` int32[S] says by session row where it stands in the columns of the sessions met,
+    counted from 1 (0: not met, as everywhere between users).
 
-    `left` int64[64] is how far each query item's list was read, `met` and `serials` int64[most met] are the
-    rows that were met and their sessions' numbers; `best_*` keep the k nearest of them.
+    Those columns are `serial` int64[M], `similarity` float32[M] and `shared` int32[M], the place in the query
+    of the newest item shared. `left` int64[64] is how far each query item's list was read. `best` int64[k]
+    are keys of the nearest, and `row` int64[k], `score` float32[k] and `newest_shared` int32[k] those
+    sessions, the nearest first.
     """
 
+    slot: NDArray[np.int32]
+    serial: NDArray[np.int64]
     similarity: NDArray[np.float32]
-    newest_shared: NDArray[np.int32]
+    shared: NDArray[np.int32]
     left: NDArray[np.int64]
-    met: NDArray[np.int64]
-    serials: NDArray[np.int64]
-    best_score: NDArray[np.float32]
-    best_order: NDArray[np.int64]
-    best_row: NDArray[np.int64]
+    best: NDArray[np.int64]
+    row: NDArray[np.int64]
+    score: NDArray[np.float32]
+    newest_shared: NDArray[np.int32]
 
 
 def knn_scratch(rows: int, met: int, neighbours: int) -> KnnScratch:
     """Working memory for `rows` session rows, at most `met` of which a query meets, and k `neighbours`."""
     return KnnScratch(
-        np.zeros(rows, np.float32),
         np.zeros(rows, np.int32),
+        np.zeros(met, np.int64),
+        np.zeros(met, np.float32),
+        np.zeros(met, np.int32),
         np.zeros(MOST_QUERY, np.int64),
-        np.zeros(met, np.int64),
-        np.zeros(met, np.int64),
+        np.zeros(neighbours, np.int64),
+        np.zeros(neighbours, np.int64),
         np.zeros(neighbours, np.float32),
-        np.zeros(neighbours, np.int64),
-        np.zeros(neighbours, np.int64),
+        np.zeros(neighbours, np.int32),
     )
-
-
-@compiled
-def _read_back(
-    sessions: SessionArrays,
-    postings: PostingArrays,
-    item: int,
-    j: int,
-    weight: float,
-    own: int,
-    reached: int,
-    scratch: KnnScratch,
-    met: int,
-) -> int:
-    """Meet the sessions of one item down to serial `reached`; how many sessions were met by now."""
-    start, room = postings.start[item], postings.room[item]
-    end = max(postings.added[item] - room, 0)
-    place = scratch.left[j]
-    at = (place - 1) % room if room else 0
-    rows = len(sessions.length)
-    while place > end:
-        serial = postings.entry[start + at]
-        if serial < reached:
-            break
-        place -= 1
-        at = at - 1 if at else room - 1
-        row = serial % rows
-        if sessions.key[row] == own:
-            continue
-        if scratch.similarity[row] == 0.0:
-            scratch.met[met] = row
-            scratch.serials[met] = serial
-            scratch.newest_shared[row] = j
-            met += 1
-        elif j < scratch.newest_shared[row]:
-            scratch.newest_shared[row] = j
-        scratch.similarity[row] += weight
-    scratch.left[j] = place
-    return met
 
 
 @compiled
@@ -103,46 +70,90 @@ def nearest_sessions(
     newest: int,
     scratch: KnnScratch,
 ) -> int:
-    """How many nearest sessions were found: rows and similarities are in `scratch.best_*`, the nearest first.
+    """How many nearest sessions were found: they are in `scratch.row`, `score` and `newest_shared`.
 
     `query` int32[q] are item numbers, newest first, up to the first below 0, `weights` float32[q] what
     sharing each adds to the similarity. Of the sessions that share an item (not those with key `own`), the
-    `newest` latest count. Of equally near ones the later goes first. `scratch.newest_shared` holds for the
-    found rows the place in the query of the newest item they share.
+    `newest` latest count. Of equally near ones the later goes first.
     """
+    # Arrays are taken out of their tuples once: in the loop that would cost reference counts.
+    entry, starts, rooms, added = postings.entry, postings.start, postings.room, postings.added
+    key, rows = sessions.key, len(sessions.length)
+    slot, serials, similarity = scratch.slot, scratch.serial, scratch.similarity
+    shared, left = scratch.shared, scratch.left
     reached = sessions.next_serial[0]
     oldest = reached - sessions_held(sessions)
+    # Row 0 holds the session `turn`, or after it the next: saves a division per entry.
+    turn = reached // rows * rows
     length = 0
-    while length < len(query) and query[length] >= 0 and query[length] < len(postings.start):
-        scratch.left[length] = postings.added[query[length]]
+    while length < len(query) and query[length] >= 0 and query[length] < len(starts):
+        left[length] = added[query[length]]
         length += 1
-    met = 0
+    met = before = 0
     window = FIRST_WINDOW
     # All lists are read side by side from the newest session back: long ones need not be read to their end.
     while reached > oldest and met < newest:
         reached = max(reached - window, oldest)
         window *= 2
+        before = met
         for j in range(length):
-            if weights[j] > 0.0:
-                met = _read_back(sessions, postings, query[j], j, weights[j], own, reached, scratch, met)
-    first = np.int64(0)
+            item, weight = query[j], weights[j]
+            room = rooms[item]
+            if room == 0 or weight <= 0.0:
+                continue
+            place, end = left[j], max(added[item] - room, 0)
+            first = starts[item]
+            at = first + (place - 1) % room
+            while place > end:
+                serial = entry[at]
+                if serial < reached:
+                    break
+                place -= 1
+                at = at - 1 if at > first else first + room - 1
+                row = serial - turn
+                if row < 0:
+                    row += rows
+                stands = slot[row] - 1
+                if stands >= 0:
+                    similarity[stands] += weight
+                    shared[stands] = min(shared[stands], j)
+                elif key[row] != own:
+                    serials[met] = serial
+                    similarity[met] = weight
+                    shared[met] = j
+                    met += 1
+                    slot[row] = met
+            left[j] = place
+    latest = np.int64(0)
     if met > newest:
-        first = np.partition(scratch.serials[:met], met - newest)[met - newest]
+        # What was met before the last window is newer than all that was met in it.
+        excess = met - newest
+        latest = np.partition(serials[before:met], excess)[excess]
+    return _nearest_of(met, latest, oldest, turn, rows, scratch)
+
+
+@compiled
+def _nearest_of(met: int, latest: int, oldest: int, turn: int, rows: int, scratch: KnnScratch) -> int:
+    """Rank the sessions met, those from the serial number `latest` on, and make `slot` clean again."""
+    slot, serials, best = scratch.slot, scratch.serial, scratch.best
+    # The bits of positive floats are in the order of the floats.
+    similarity = scratch.similarity.view(np.int32)
     found = 0
     for k in range(met):
-        row = scratch.met[k]
-        if scratch.serials[k] >= first:
-            found = keep_best(
-                scratch.best_score,
-                scratch.best_order,
-                scratch.best_row,
-                found,
-                scratch.similarity[row],
-                scratch.serials[k],
-                row,
-            )
-        scratch.similarity[row] = 0.0
-    sort_best(scratch.best_score, scratch.best_order, scratch.best_row, found)
+        if serials[k] >= latest:
+            found = keep_best(best, found, len(best), np.int64(similarity[k]) << 32 | (serials[k] - oldest))
+    sort_best(best, found)
+    for k in range(found):
+        row = (best[k] & _LOW) + oldest - turn
+        if row < 0:
+            row += rows
+        stands = slot[row] - 1
+        scratch.row[k] = row
+        scratch.score[k] = scratch.similarity[stands]
+        scratch.newest_shared[k] = scratch.shared[stands]
+    for k in range(met):
+        row = serials[k] - turn
+        slot[row if row >= 0 else row + rows] = 0
     return found
 
 

@@ -82,10 +82,10 @@ def test_nearest_sessions_are_those_of_the_definition(
         scratch,
     )
     expected = slow.nearest(query, weights, 3, newest, k)
-    serials = index.arrays.serial[scratch.best_row[:found]].tolist()
+    serials = index.arrays.serial[scratch.row[:found]].tolist()
     assert serials == [serial for serial, _ in expected]
-    assert scratch.best_score[:found].tolist() == pytest.approx([value for _, value in expected])
-    assert not scratch.similarity.any()
+    assert scratch.score[:found].tolist() == pytest.approx([value for _, value in expected])
+    assert not scratch.slot.any()
 
 
 def test_the_sessions_of_an_item_are_counted_as_they_come_and_go() -> None:
