@@ -1,7 +1,7 @@
-"""The job on a file: the same user step and statistics; each user is ranked once, when all statistics are there.
+"""The job on a file: the same user step and statistics; each user is ranked once, at the end.
 
-Two jobs, one after the other: lists are made from the item side in Redis, which is complete only when the first
-job has ended.
+Two jobs, one after the other: lists are made from the item side in Redis, which is complete only when the
+first job has ended.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ def build_following(tables: StreamTableEnvironment, plan: Plan, files: FileTable
     tables.get_config().set("table.exec.mini-batch.enabled", "true")
     statements = tables.create_statement_set()
     statements.add_insert_sql(
-        "insert into requests select uid, request from steps_and_more where request is not null"
+        "insert into requests select uid, request from requests_and_messages where request is not null"
     )
     statements.add_insert_sql(
-        "insert into messages select topic, payload from steps_and_more where topic is not null"
+        "insert into messages select topic, payload from requests_and_messages where topic is not null"
     )
     for sql in statistics_statements(plan):
         statements.add_insert_sql(sql)

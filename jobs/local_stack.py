@@ -60,6 +60,12 @@ class LocalStack:
     ) -> None:
         self._ending.close()
 
+    def start_compiling(self) -> None:
+        """Compile the ranking loops while the rest starts; the rank worker waits for them."""
+        compiling = Service("Compiling", self.logs / "compiling.log")
+        self._ending.callback(compiling.stop)
+        compiling.start([sys.executable, "-m", "udfs.machine_code"], env=dict(os.environ), grace=5.0)
+
     def start_redis(self) -> RedisServer:
         """Start Redis, its writes kept in an append-only file."""
         section = self._settings.redis

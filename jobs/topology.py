@@ -44,12 +44,12 @@ def build(tables: StreamTableEnvironment, plan: Plan) -> StatementSet:
     statements = tables.create_statement_set()
     for sql in (
         "insert into recommendations select uid, log from"
-        " (select uid, rank_users(request) as log from steps_and_more where request is not null)"
+        " (select uid, rank_users(request) as log from requests_and_messages where request is not null)"
         " where log is not null",
-        "insert into messages select topic, payload from steps_and_more where topic is not null",
+        "insert into messages select topic, payload from requests_and_messages where topic is not null",
         *statistics_statements(plan),
-        "insert into messages select letter_topic, letter from (select"
-        f" '{plan.step.dead_letters_topic}' as letter_topic, publish_items(message, part, place, ts) as letter"
+        f"insert into messages select '{plan.step.dead_letters_topic}', letter"
+        " from (select publish_items(message, part, place, ts) as letter"
         f" from configuration where topic = '{plan.step.catalog_topic}') where letter is not null",
     ):
         statements.add_insert_sql(sql)
@@ -59,7 +59,8 @@ def build(tables: StreamTableEnvironment, plan: Plan) -> StatementSet:
 def statistics_statements(plan: Plan) -> tuple[str, ...]:
     """From the view `steps` to the item side in Redis."""
     return (
-        f"insert into co_visits select a, b, publish_co_visits(a, b, score) from ({co_visits(plan.statistics)})",
+        "insert into co_visits select a, b, publish_co_visits(a, b, score)"
+        f" from ({co_visits(plan.statistics)})",
         "insert into popularity select area, item, publish_popularity(area, item, score)"
         f" from ({popularity(plan.statistics)})",
         "insert into session_steps select publish_steps(session, item, ts) from steps",
@@ -67,7 +68,11 @@ def statistics_statements(plan: Plan) -> tuple[str, ...]:
 
 
 def follow_users(tables: StreamTableEnvironment, plan: Plan) -> None:
-    """The user step, as the view `steps_and_more`, and of it the view `steps`."""
+    """The user step, as the view `requests_and_messages`, and of it the view `steps`.
+
+    Its rows go on one to one but not chained: the step would stand still while the rank worker ends its
+    bundle.
+    """
     events = tables.to_data_stream(tables.sql_query("select message, part, place, ts from events"))
     configuration = tables.to_data_stream(tables.sql_query("select message, topic from configuration"))
     step = (
@@ -76,13 +81,13 @@ def follow_users(tables: StreamTableEnvironment, plan: Plan) -> None:
         .process(UserStepFunction(plan.step), output_type=STEP_ROW)
         .uid("user-step")
         .name("user step")
-        # One to one, but not chained: the step would stand still while the rank worker ends its bundle.
-        .rescale()
     )
-    tables.create_temporary_view("steps_and_more", tables.from_data_stream(step))
+    tables.create_temporary_view("requests_and_messages", tables.from_data_stream(step.rescale()))
+    # A task of its own: lists would wait whenever the item side is written.
+    tables.create_temporary_view("step_rows", tables.from_data_stream(step.rescale()))
     tables.execute_sql(
         "create temporary view steps as select item, earlier, scopes, weight, `session`, ts"
-        " from steps_and_more where item is not null"
+        " from step_rows where item is not null"
     )
 
 

@@ -72,6 +72,7 @@ def command(
 
 def _start(stack: LocalStack, demo: bool, rate: str) -> None:
     say("Logs", str(stack.logs))
+    stack.start_compiling()
     server = stack.start_redis()
     say("Redis", server.url, f"{redis_cli()} -p {server.port} --scan --pattern 'hr:rec:*' | head")
     broker = stack.start_kafka()

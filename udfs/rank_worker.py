@@ -30,6 +30,7 @@ from schemas.redis_values import RecValue, profile_value, rec_value
 from schemas.state import UserState, decode_state
 from udfs.figures import Figures
 from udfs.item_side import ItemSide
+from udfs.machine_code import compile_ahead
 from udfs.patience import patiently
 from udfs.renderer import Renderer
 from udfs.shelf_follower import ShelfFollower
@@ -50,7 +51,7 @@ class RankWorker:
         )
         self._names = RedisKeys(settings.prefix)
         self.shelf = Shelf(settings.bounds)
-        bundle = load_bundle(settings.bundle) if settings.bundle else None
+        bundle = self._bundle = load_bundle(settings.bundle) if settings.bundle else None
         if bundle is None:
             logger.warning("no model bundle is configured: lists come from neighbours, sessions and trending")
         self._ranker = Ranker(self.shelf, settings.rank, bundle)
@@ -66,7 +67,8 @@ class RankWorker:
         self.figures = Figures(self._redis, self._names, f"rank-{socket.gethostname()}-{os.getpid()}")
 
     def start(self) -> None:
-        """Fill the shelf from Redis, and begin to follow and to render."""
+        """Compile, fill the shelf from Redis, and begin to follow and to render: no list waits for these."""
+        compile_ahead(self._bundle)
         patiently(self._follower.fill)
         patiently(lambda: self._redis.set(self._names.alive, _now(), nx=True))
         self._follower.start()

@@ -19,6 +19,7 @@ from udfs.worker_settings import PublishSettings
 
 logger = logging.getLogger(__name__)
 
+
 class Renderer:
     """Renders what changed, on a daemon thread.
 
