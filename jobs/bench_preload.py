@@ -29,11 +29,11 @@ class Preloaded:
     bytes: int
 
 
-def producer(brokers: str) -> Any:
+def producer(brokers: str, linger_ms: int = 20) -> Any:
     """A producer that keeps the order of each user's events."""
     return KafkaProducer(
         bootstrap_servers=brokers, acks=1, enable_idempotence=False,
-        max_in_flight_requests_per_connection=1, batch_size=512 * 1024, linger_ms=20, metrics_enabled=False,
+        max_in_flight_requests_per_connection=1, batch_size=512 * 1024, linger_ms=linger_ms, metrics_enabled=False,
     )  # fmt: skip
 
 

@@ -83,10 +83,6 @@ class BenchStack:
             "HEADRACE_REDIS__URL": self._redis.url,
             "HEADRACE_FLINK__PARALLELISM": str(self._parallelism),
             "HEADRACE_FLINK__CHECKPOINT_DIR": str(self.run / "checkpoints"),
-            # The client plans the SQL, and so needs the connectors as well.
-            "FLINK_HOME": str(self._cluster.home),
-            "FLINK_CONF_DIR": str(self._cluster.home / "conf"),
-            "FLINK_LIB_DIR": str(self._cluster.home / "lib"),
         }
         said = subprocess.run(
             [sys.executable, "-m", "jobs.cli", "run", "--cluster", self._cluster.address, "--restore", "none"],

@@ -1,0 +1,219 @@
+"""`headrace bench`: what the job can do on this machine, measured by running it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.status import Status
+
+from jobs import bench_report, options, settings
+from jobs.bench_events import LIST_CHANGING, Traffic, items_of
+from jobs.bench_latency import measure_latency
+from jobs.bench_machine import this_machine
+from jobs.bench_pipeline import drain
+from jobs.bench_plain import PlainSettings, measure_batches, measure_plain, measure_scale
+from jobs.bench_size import fifty_each, measure_size, recorded
+from jobs.plan import worker_settings
+from jobs.settings import Settings
+from schemas.errors import HeadraceError
+
+RATES = (500.0, 1_000.0, 2_000.0)
+RETAIL = Path(__file__).parent.parent / "data" / "online_retail_2010_2011.parquet"
+PARTS_ON = (
+    "duplicates", "sessions", "decayed counters", "affinities", "drift detection", "recent items",
+    "co-visitation in SQL", "popularity in SQL", "session-kNN", "profiles", "recommendation log",
+    "checkpoints", "append-only file",
+)  # fmt: skip
+
+
+class Part(StrEnum):
+    """What to measure."""
+
+    PLAIN = "plain"
+    PIPELINE = "pipeline"
+    LATENCY = "latency"
+    SIZE = "size"
+    ALL = "all"
+
+
+class Extent(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is measured. Durations are in seconds."""
+
+    plain_events: int = 200_000
+    users: int = 100_000
+    items: int = 10_000
+    state_users: tuple[int, ...] = (10_000, 100_000, 1_000_000)
+    catalogue: tuple[int, ...] = (1_000, 10_000, 100_000)
+    scale_events: int = 50_000
+    pipeline_events: int = 600_000
+    task_managers: tuple[int, ...] = (1, 2)
+    rates: tuple[float, ...] = RATES
+    seconds: float = 60.0
+    warm_up: float = 15.0
+    sized_users: int = 5_000
+
+
+QUICK = Extent(
+    plain_events=4_000, users=1_000, items=600, state_users=(500, 2_000), catalogue=(600, 2_000),
+    scale_events=1_000, pipeline_events=40_000, task_managers=(1,), rates=(200.0,), seconds=5.0,
+    warm_up=3.0, sized_users=50,
+)  # fmt: skip
+"""A look at whether everything runs; its figures mean nothing."""
+
+
+class NothingToWeigh(HeadraceError):
+    """The recorded data that sizes are measured on is not there."""
+
+
+def command(
+    part: Annotated[Part, typer.Argument(help="What to measure.")] = Part.ALL,
+    config: options.Config = None,
+    model: Annotated[Path | None, typer.Option("--model", help="Model bundle to rank with.")] = None,
+    events: Annotated[
+        int | None, typer.Option("--events", min=1_000, help="Events of the pipeline's topic.")
+    ] = None,
+    users: Annotated[int | None, typer.Option("--users", min=10, help="Distinct users.")] = None,
+    task_managers: Annotated[
+        list[int] | None, typer.Option("--task-managers", min=1, help="How many; may be given twice.")
+    ] = None,
+    rate: Annotated[list[float] | None, typer.Option("--rate", min=1, help="Events/s of latency.")] = None,
+    seconds: Annotated[float | None, typer.Option("--seconds", min=1, help="Of latency, a rate.")] = None,
+    warm_up: Annotated[float | None, typer.Option("--warm-up", min=0, help="Seconds not counted.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Half a minute of everything, to see it run.")
+    ] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Measure speed, latency and size on this machine. Kafka, Redis and Flink are started for it and ended.
+
+    Example: headrace bench pipeline --task-managers 2 --json
+    """
+    told = settings.load(config, {} if model is None else {"model.bundle": model})
+    chosen = {
+        "pipeline_events": events,
+        "users": users,
+        "task_managers": None if not task_managers else tuple(task_managers),
+        "rates": None if not rate else tuple(rate),
+        "seconds": seconds,
+        "warm_up": warm_up,
+    }
+    extent = msgspec.structs.replace(
+        QUICK if quick else Extent(), **{name: value for name, value in chosen.items() if value is not None}
+    )
+    variables = {}
+    if config is not None:
+        variables["HEADRACE_CONFIG"] = str(config.resolve())
+    if model is not None:
+        variables["HEADRACE_MODEL__BUNDLE"] = str(model.resolve())
+    report: dict[str, Any] = {"machine": this_machine(), "settings": _settings(told, extent, quick)}
+    out = Console(highlight=False, soft_wrap=True, file=sys.stderr if as_json else sys.stdout)
+    bench_report.tell_machine(report["machine"], report["settings"], out)
+    for name, measure in (
+        (Part.PLAIN, _plain), (Part.SIZE, _size), (Part.PIPELINE, _pipeline), (Part.LATENCY, _latency)
+    ):  # fmt: skip
+        if part in (name, Part.ALL):
+            for what, figures in measure(told, extent, variables):
+                report.setdefault(what, []).append(figures)
+                bench_report.tell(what, figures, out)
+    if {"plain", "pipeline"} <= report.keys():
+        plain = report["plain"][0]
+        report["ratio_to_plain"] = {
+            each.task_managers: each.events_per_s / plain.at_share(each.refreshed)
+            for each in report["pipeline"]
+        }
+        bench_report.tell_ratios(report["ratio_to_plain"], out)
+    if as_json:
+        print(msgspec.json.encode(report).decode())
+
+
+def plain_settings(told: Settings) -> PlainSettings:
+    """What the plain loop is told: what the job is told."""
+    return PlainSettings(
+        step=told.step,
+        ingest=told.ingest.with_limits(),
+        refresh=told.refresh,
+        statistics=told.statistics,
+        worker=worker_settings(told),
+    )
+
+
+def _plain(told: Settings, extent: Extent, _: dict[str, str]) -> Iterator[tuple[str, Any]]:
+    plain = plain_settings(told)
+    traffic = Traffic(events=extent.plain_events, users=extent.users, items=extent.items)
+    with _busy("plain loop"):
+        yield "plain", measure_plain(traffic, plain)
+    with _busy("rank stage by batch"):
+        yield "batches", measure_batches(traffic, plain)
+    with _busy("cost by users and items"):
+        yield "scale", measure_scale(plain, extent.state_users, extent.catalogue, extent.scale_events)
+
+
+def _size(told: Settings, extent: Extent, _: dict[str, str]) -> Iterator[tuple[str, Any]]:
+    plain = plain_settings(told)
+    traffic, events = fifty_each(extent.sized_users, extent.items)
+    with _busy("size of generated users"):
+        yield "size", {"generated, 50 events each": measure_size(items_of(traffic), events, plain)}
+    if extent.sized_users >= QUICK.sized_users * 2:
+        if not RETAIL.exists():
+            raise NothingToWeigh(f"{RETAIL} is missing: run from a clone, whose data folder holds it")
+        items, bought = recorded(RETAIL)
+        with _busy("size of recorded users"):
+            yield "size", {"Online Retail": measure_size(items, bought, plain)}
+
+
+def _pipeline(told: Settings, extent: Extent, variables: dict[str, str]) -> Iterator[tuple[str, Any]]:
+    traffic = Traffic(events=extent.pipeline_events, users=extent.users, items=extent.items, everyone=True)
+    for task_managers in extent.task_managers:
+        with _busy(f"pipeline, {task_managers} TaskManagers") as status:
+            yield (
+                "pipeline",
+                drain(
+                    told,
+                    traffic,
+                    task_managers,
+                    variables,
+                    lambda what, done: status.update(f"{what} {done:,} of {traffic.events:,}"),
+                ),
+            )
+
+
+def _latency(told: Settings, extent: Extent, variables: dict[str, str]) -> Iterator[tuple[str, Any]]:
+    traffic = Traffic(events=0, users=extent.users, items=extent.items)
+    with _busy("latency") as status:
+        for figures in measure_latency(
+            told,
+            traffic,
+            extent.rates,
+            extent.seconds,
+            extent.warm_up,
+            max(extent.task_managers),
+            variables,
+            lambda what, done: status.update(f"latency at {what}: {done:,} events read"),
+        ):
+            yield "latency", figures
+
+
+def _settings(told: Settings, extent: Extent, quick: bool) -> dict[str, Any]:
+    return {
+        "quick": quick,
+        "extent": extent,
+        "on": PARTS_ON,
+        "model": str(told.model.bundle) if told.model.bundle else "none: lists are blended from the sources",
+        "list_changing": LIST_CHANGING,
+        "refresh": told.refresh,
+        "checkpoint_seconds": told.flink.checkpoint_seconds,
+    }
+
+
+@contextmanager
+def _busy(what: str) -> Iterator[Status]:
+    with Console(stderr=True).status(f"measuring: {what}") as status:
+        yield status
