@@ -1,4 +1,4 @@
-"""The laid-out job before it runs: names and uids that a person understands, and a check of where Python runs."""
+"""The laid-out job before it runs: names that a person understands, and a check of where Python runs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ WORKER_PROCESS = re.compile(r"\.ExternalPython")
 _NO_OPERATOR = ("PartitionTransformation", "UnionTransformation", "SideOutputTransformation")
 
 
-class WrongPythonMode(HeadraceError):
+class WrongPythonMode(HeadraceError):  # noqa: N818 (named like the other refusals)
     """An operator fell back to a worker process: keyed work there is twenty times slower."""
 
 

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 _LOOK_EVERY_S = 0.2
 
 
-class JobFailed(HeadraceError):
+class JobFailed(HeadraceError):  # noqa: N818 (a state, told as one line)
     """The job ended, and not because its input did."""
 
 
@@ -61,6 +61,6 @@ def root_cause(trace: str) -> str:
 
 
 def failures(rest: Any, job: str) -> list[str]:
-    """What made the job restart, newest first, from Flink's REST interface (`rest` answers a GET of a path)."""
+    """What made the job restart, newest first, from Flink's REST interface; `rest` answers a GET."""
     history = rest(f"/jobs/{job}/exceptions").get("exceptionHistory", {}).get("entries", [])
     return [root_cause(entry.get("stacktrace", "")) for entry in history]

@@ -11,7 +11,7 @@ OUT_OF_ORDER_S = 5
 
 
 class Tables(Protocol):
-    """Where the job reads and writes: `events`, `configuration`, `recommendations`, `messages` and what ends in Redis."""
+    """Where the job reads and writes: `events`, `configuration`, `recommendations`, `messages`, and Redis."""
 
     def all(self) -> Iterator[str]:
         """The DDL of every table."""
@@ -20,7 +20,10 @@ class Tables(Protocol):
 
 @dataclass(frozen=True)
 class KafkaTables:
-    """Topics; `messages` are those that the job writes to besides the recommendations. `bounded` stops at what the topics hold when the job starts."""
+    """Topics; `messages` are those that the job writes to besides the recommendations.
+
+    `bounded` stops at what the topics hold when the job starts.
+    """
 
     brokers: str
     group: str
@@ -37,19 +40,20 @@ class KafkaTables:
         yield self._source("events", self.events, watermark=f"ts - interval '{OUT_OF_ORDER_S}' second")
         yield self._source("configuration", f"{self.catalog};{self.control}", watermark="ts")
         yield f"""create temporary table recommendations (uid string, log bytes) with (
-            {self._connection()}, 'topic' = '{self.recommendations}', 'sink.delivery-guarantee' = 'at-least-once',
-            'key.format' = 'raw', 'key.fields' = 'uid', 'value.format' = 'raw',
+            {self._connection()}, 'topic' = '{self.recommendations}',
+            'sink.delivery-guarantee' = 'at-least-once', 'key.format' = 'raw', 'key.fields' = 'uid', 'value.format' = 'raw',
             'value.fields-include' = 'EXCEPT_KEY')"""
         yield f"""create temporary table messages (topic string metadata, payload bytes) with (
-            {self._connection()}, 'topic' = '{";".join(self.messages)}', 'sink.delivery-guarantee' = 'at-least-once',
-            'format' = 'raw')"""
+            {self._connection()}, 'topic' = '{";".join(self.messages)}',
+            'sink.delivery-guarantee' = 'at-least-once', 'format' = 'raw')"""
         yield from redis_tables()
 
     def _source(self, name: str, topic: str, watermark: str) -> str:
         bounded = ", 'scan.bounded.mode' = 'latest-offset'" if self.bounded else ""
         return f"""create temporary table {name} (
             message bytes, topic string metadata virtual, part int metadata from 'partition' virtual,
-            place bigint metadata from 'offset' virtual, ts timestamp_ltz(3) metadata from 'timestamp' virtual,
+            place bigint metadata from 'offset' virtual,
+            ts timestamp_ltz(3) metadata from 'timestamp' virtual,
             watermark for ts as {watermark}) with (
             {self._connection()}, 'topic' = '{topic}', 'properties.group.id' = '{self.group}',
             'scan.startup.mode' = 'earliest-offset', 'format' = 'raw'{bounded})"""
@@ -62,7 +66,7 @@ class KafkaTables:
 
 @dataclass(frozen=True)
 class FileTables:
-    """A spool folder: `events.csv` holds (message in base64, partition, offset, time in ms), the rest is written."""
+    """A spool folder: `events.csv` holds (message in base64, partition, offset, ms), the rest is written."""
 
     spool: Path
 

@@ -1,4 +1,4 @@
-"""Configuration that reaches the running job: catalogue entries and control messages, versioned, the bad ones refused."""
+"""Configuration that reaches the running job: catalogue entries and control messages; bad ones are refused."""
 
 from __future__ import annotations
 
@@ -64,8 +64,11 @@ class Configuration:
         self._versions: dict[str, int] = {}
 
     def apply_item(self, message: bytes) -> Applied:
-        """Take in a message of the catalogue topic. One that cannot be read changes nothing here: the item side,
-        which reads the same topic, puts it with the dead letters."""
+        """Take in a message of the catalogue topic.
+
+        One that cannot be read changes nothing here: the item side, which reads the same topic, puts it with
+        the dead letters.
+        """
         item = self._items.accept(message)
         if isinstance(item, Rejected):
             return NOTHING
@@ -76,7 +79,7 @@ class Configuration:
         return Applied(entry=(_ITEM + item.item_id, _encode_facts(facts)))
 
     def apply_control(self, message: bytes) -> Applied:
-        """Take in a message of the control topic. A bad one is refused with a reason, and the last good one stays."""
+        """Take in a message of the control topic. A bad one is refused with a reason; the last good one stays."""
         try:
             control = CONTROLS.decode(message)
         except UndecodableRecord as why:
@@ -106,7 +109,7 @@ class Configuration:
             raise UnknownKind(f"kind {control.kind!r} is not known; known: {', '.join(KNOWN_KINDS)}")
 
 
-class UnknownKind(ValueError):
+class UnknownKind(ValueError):  # noqa: N818 (a state, told as one line)
     """A control message of a kind that this release does not know."""
 
 

@@ -1,4 +1,4 @@
-"""Configuration that must be known before the first event: read when a task starts, again after every restart."""
+"""Configuration that must be known before the first event: read whenever a task starts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ _LENGTH = struct.Struct("<I")
 class Preload:
     """Where control messages and catalogue entries are read from before the first event.
 
-    `control_topic` is read whole, with `brokers`; `items_file` is a file of `write_messages`. Both may be absent.
+    `control_topic` is read whole, with `brokers`; `items_file` is a file of `write_messages`. Both may be
+    absent.
     """
 
     brokers: str | None = None
@@ -54,9 +55,10 @@ def write_messages(path: Path, messages: Iterable[bytes]) -> int:
     """Write messages to a file, each behind its length. Returns how many there were."""
     count = 0
     with path.open("wb") as file:
-        for count, message in enumerate(messages, start=1):
+        for message in messages:
             file.write(_LENGTH.pack(len(message)))
             file.write(message)
+            count += 1
     return count
 
 

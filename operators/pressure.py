@@ -45,7 +45,7 @@ class Pressure:
         return now >= self._due
 
     def read(self, now: int) -> tuple[float, float]:
-        """µs of ranking and writing per list, and median delay of leading-edge lists (ms), since the last reading.
+        """µs of ranking and writing a list, and median delay of leading-edge lists (ms), since last read.
 
         Zeros where there is nothing to read: the budget then stays as it is.
         """

@@ -8,8 +8,8 @@ from schemas.state import RecentItem
 def touch(recent: list[RecentItem], item: RecentItem, most: int) -> None:
     """Put `item` in its place by time; an earlier touch of the same item gives way, the oldest falls out.
 
-    >>> r = []; [touch(r, RecentItem(i, t, "view", "?"), most=2) for i, t in (("a", 1), ("b", 3), ("a", 4), ("c", 2))]
-    [None, None, None, None]
+    >>> r = []
+    >>> for i, t in (("a", 1), ("b", 3), ("a", 4), ("c", 2)): touch(r, RecentItem(i, t, "view", "?"), most=2)
     >>> [x.item_id for x in r]
     ['b', 'a']
     """

@@ -1,7 +1,7 @@
 """When a user's list is made anew: at once after a quiet spell, else at the end of a least interval.
 
-Refreshes are a budget. Nothing here touches what is known of a user, so clocks are allowed: all times are wall
-clock in ms, passed in.
+Refreshes are a budget. Nothing here touches what is known of a user, so clocks are allowed: all times are
+wall clock in ms, passed in.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from typing import NamedTuple
 class RefreshSettings:
     """How often lists are made. Intervals are in ms.
 
-    The least interval between two lists of a user starts at `interval` and grows up to `most_interval` while lists
-    come later than `target_delay`; it shrinks again when they do not. `share` is the part of one core that a subtask
-    may spend on leading-edge lists; `followed` bounds how many users' last refresh is remembered.
+    The least interval between two lists of a user starts at `interval` and grows up to `most_interval` while
+    lists come later than `target_delay`; it shrinks again when they do not. `share` is the part of one core
+    that a subtask may spend on leading-edge lists; `followed` bounds how many users' last refresh is
+    remembered.
     """
 
     interval: int = 200
@@ -41,7 +42,7 @@ class Edge(Enum):
 
 
 class _Followed(NamedTuple):
-    """When the user's last list was asked for, when the next is due (0: none waits), and since when it is wanted."""
+    """When the last list was asked for, when the next is due (0: none waits), since when it is wanted."""
 
     last: int
     due: int

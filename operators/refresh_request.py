@@ -13,9 +13,10 @@ FORGET = 3
 class RefreshRequest(msgspec.Struct, array_like=True, frozen=True):
     """A user whose list is to be made anew.
 
-    `state` are the stored bytes of the record (`schemas.state`). `asked` is the wall clock (ms) of the earliest event
-    that the new list will cover for the first time: when it was sent where its producer says so, else when it was
-    processed. `edge` is LEADING, TRAILING, FINAL (the end of bounded input) or FORGET (erase the user's keys).
+    `state` are the stored bytes of the record (`schemas.state`). `asked` is the wall clock (ms) of the
+    earliest event that the new list will cover for the first time: when it was sent where its producer says
+    so, else when it was processed. `edge` is LEADING, TRAILING, FINAL (the end of bounded input) or FORGET
+    (erase the user's keys).
     """
 
     state: bytes

@@ -83,7 +83,7 @@ class UserState(msgspec.Struct, array_like=True):
     segments: list[str] = msgspec.field(default_factory=list)
 
 
-class UnreadableState(ValueError):
+class UnreadableState(ValueError):  # noqa: N818 (named like the other refusals)
     """A stored user record that no released version can read."""
 
 
