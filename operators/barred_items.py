@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.compiled import compiled
+from operators.compiled import compiled_in_place
 from operators.item_hash import hashes_of
 from operators.shelf import Shelf
 
@@ -65,7 +65,7 @@ def _starts(lengths: list[int]) -> NDArray[np.int64]:
     return starts
 
 
-@compiled
+@compiled_in_place
 def fill_sieve(sieve: NDArray[np.uint64], hashes: NDArray[np.uint32]) -> None:
     """Mark the low bits of each hash, so that most items are known at a glance not to be among them."""
     sieve[:] = 0
@@ -74,7 +74,7 @@ def fill_sieve(sieve: NDArray[np.uint64], hashes: NDArray[np.uint32]) -> None:
         sieve[low >> 6] |= np.uint64(1) << np.uint64(low & 63)
 
 
-@compiled
+@compiled_in_place
 def is_hashed(sieve: NDArray[np.uint64], hashes: NDArray[np.uint32], wanted: int) -> bool:
     """Whether `wanted` is one of the hashes that filled the sieve."""
     low = np.int64(wanted) & _SIEVE_MASK

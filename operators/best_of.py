@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.compiled import compiled
+from operators.compiled import compiled_in_place
 
 
-@compiled
+@compiled_in_place
 def _sink(keys: NDArray[np.int64], start: int, count: int) -> None:
     key = keys[start]
     place = start
@@ -29,13 +29,13 @@ def _sink(keys: NDArray[np.int64], start: int, count: int) -> None:
     keys[place] = key
 
 
-@compiled
+@compiled_in_place
 def would_keep(keys: NDArray[np.int64], count: int, most: int, key: int) -> bool:
     """Whether `keep_best` would take this key in."""
     return count < most or (count > 0 and keys[0] < key)
 
 
-@compiled
+@compiled_in_place
 def keep_best(keys: NDArray[np.int64], count: int, most: int, key: int) -> int:
     """Offer a key to the heap in the first `count` entries, the least on top; the new count.
 
@@ -57,7 +57,7 @@ def keep_best(keys: NDArray[np.int64], count: int, most: int, key: int) -> int:
     return count
 
 
-@compiled
+@compiled_in_place
 def sort_best(keys: NDArray[np.int64], count: int) -> None:
     """Turn the heap of the first `count` entries into a list, the greatest first."""
     for last in range(count - 1, 0, -1):

@@ -44,5 +44,18 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     >>> twice(21)
     42
     """
+    return _compiled(function, {})
+
+
+def compiled_in_place(function: Callable[P, R]) -> Callable[P, R]:
+    """As `compiled`, for a function that makes no array and returns none.
+
+    It counts no references to the arrays it is given, which costs more than the work of a short loop. What it
+    calls must be of its kind.
+    """
+    return _compiled(function, {"_nrt": False})
+
+
+def _compiled(function: Callable[P, R], options: dict[str, bool]) -> Callable[P, R]:
     keep = "<" not in function.__code__.co_filename
-    return cast(Callable[P, R], numba.njit(cache=keep, nogil=True, boundscheck=False)(function))
+    return cast(Callable[P, R], numba.njit(cache=keep, nogil=True, boundscheck=False, **options)(function))

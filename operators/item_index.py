@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,9 +54,19 @@ class ItemIndex:
         """The item's number, -1 where it has none."""
         return self._numbers.get(item_id, -1)
 
+    def numbers_of(self, item_ids: Iterable[str]) -> list[int]:
+        """`number` of each."""
+        get = self._numbers.get
+        return [get(item_id, -1) for item_id in item_ids]
+
     def item_id(self, number: int) -> str:
         """The id of a number in use; the empty text for a freed one."""
         return self._ids[number]
+
+    def ids_of(self, numbers: NDArray[np.int32]) -> list[str]:
+        """`item_id` of each."""
+        ids = self._ids
+        return [ids[number] for number in numbers.tolist()]
 
     def add(self, item_id: str) -> int:
         """The item's number, a new one where it had none; it now counts as just heard of.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.compiled import compiled
+from operators.compiled import compiled_in_place
 from operators.factor_neighbours import FactorArrays
 from operators.ranked_rows import RowArrays
 from operators.score_sheet import COVISIT, FACTORS, KNN, ScoreSheet, place_of
@@ -15,7 +15,7 @@ from operators.session_knn import KnnScratch, rarity
 _LN_2 = float(np.log(2.0))
 
 
-@compiled
+@compiled_in_place
 def vote_by_sessions(
     sessions: SessionArrays,
     near: KnnScratch,
@@ -54,7 +54,7 @@ def vote_by_sessions(
     return listed
 
 
-@compiled
+@compiled_in_place
 def vote_by_pairs(
     rows: RowArrays,
     log_count: NDArray[np.float32],
@@ -88,7 +88,7 @@ def vote_by_pairs(
     return listed
 
 
-@compiled
+@compiled_in_place
 def vote_by_factors(
     factors: FactorArrays,
     recent: NDArray[np.int32],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,17 +23,24 @@ from schemas.state import UserState
 NO_BUNDLE = "blend"
 """What a list names as its model when it was ranked without a bundle."""
 
+SCORE_DIGITS = 6
+"""Decimals of a score."""
+
+NEIGHBOURS, TRENDS, OTHER = range(3)
+SOURCE_KINDS = np.array([NEIGHBOURS, NEIGHBOURS, TRENDS, TRENDS, OTHER])
+"""What kind of reason each of `SOURCES` gives."""
+
 
 @dataclass(frozen=True)
 class RankSettings:
     """How lists are made. `blend` weighs what the sources say where no trained ranker does.
 
-    Items that the user bought are left out with `exclude_bought`, and all that they touched with
-    `exclude_touched`. Raises `ValueError` for a source that there is not.
+    What the user touched is left out, as far back as the record remembers; without `exclude_touched` only
+    what they bought, and without `exclude_bought` not even that. Raises `ValueError` for a source that there is not.
     """
 
     length: int = 20
-    exclude_touched: bool = False
+    exclude_touched: bool = True
     exclude_bought: bool = True
     candidates: CandidateSettings = CandidateSettings()
     blend: Mapping[str, float] = field(
@@ -51,18 +58,33 @@ class RankSettings:
             raise ValueError(f"rank.blend: unknown source {unknown[0]!r}; known: {', '.join(SOURCES)}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RankedList:
-    """One user's list, best first.
+    """One user's list, best first. Scores keep six decimals.
 
-    `whys[k]` is the reason of `items[k]`, `sources[k]` what each source that named it said for it (0 to 1).
+    `whys[k]` is the reason of `items[k]`, `said[k]` float32[len(SOURCES)] what each source said for it, 0
+    (nothing) to 1.
     """
 
     items: list[str]
     scores: list[float]
     whys: list[str]
-    sources: list[dict[str, float]]
+    said: NDArray[np.float32]
     model: str
+
+    @property
+    def sources(self) -> list[dict[str, float]]:
+        """By place, what each source that named the item said for it."""
+        return [
+            {name: value for name, value in zip(SOURCES, values, strict=True) if value}
+            for values in self.said.tolist()
+        ]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, RankedList):
+            return NotImplemented
+        mine = (self.items, self.scores, self.whys, self.model, self.said.tolist())
+        return mine == (other.items, other.scores, other.whys, other.model, other.said.tolist())
 
 
 class Ranker:
@@ -114,16 +136,9 @@ class Ranker:
             for k, made in enumerate(lists):
                 if len(made.items) < self._settings.length:
                     barred = set(exclude[k]) if exclude is not None else set()
-                    fill(
-                        made.items,
-                        self._settings.length,
-                        self._shelf,
-                        int(users.market[k]),
-                        int(users.now[k]),
-                        barred,
-                        self._hashes(states[k]),
-                    )
-                    _say_for_you(made)
+                    market, now, hashes = int(users.market[k]), int(users.now[k]), self._hashes(states[k])
+                    fill(made.items, self._settings.length, self._shelf, market, now, barred, hashes)
+                    lists[k] = _said_for_you(made)
         return lists
 
     def candidates(
@@ -157,42 +172,44 @@ class Ranker:
         scores: NDArray[np.float32],
         chosen: NDArray[np.int32],
     ) -> list[RankedList]:
-        shelf, item_id = self._shelf, self._shelf.index.item_id
         rows = chosen[chosen >= 0]
         said = candidates.scores[rows]
-        most = np.argmax(said * self._blend, axis=1).tolist()
-        places = zip(
-            [item_id(item) for item in candidates.item[rows].tolist()],
-            scores[rows].tolist(),
-            most,
-            candidates.anchor[rows].tolist(),
-            candidates.scope[rows].tolist(),
-            said.tolist(),
-            strict=True,
-        )
-        lists = []
-        for k, length in enumerate((chosen >= 0).sum(axis=1).tolist()):
-            made = RankedList([], [], [], [], self.model)
-            recent, purchased = users.recent[k].tolist(), users.purchased[k].tolist()
-            because = [because_of(item_id(r), p) for r, p in zip(recent, purchased, strict=True) if r >= 0]
-            for _ in range(length):
-                item, score, source, anchor, scope, values = next(places)
-                made.items.append(item)
-                made.scores.append(score)
-                if source >= 2 and source <= 3 and scope >= 0:
-                    made.whys.append(trending_in(shelf.scopes.names[scope]))
-                else:
-                    made.whys.append(because[anchor] if anchor >= 0 and source < 2 else FOR_YOU)
-                made.sources.append(
-                    {name: value for name, value in zip(SOURCES, values, strict=True) if value}
-                )
-            lists.append(made)
-        return lists
+        items = self._shelf.index.ids_of(candidates.item[rows])
+        whys = self._whys(users, candidates, rows, np.argmax(said * self._blend, axis=1))
+        # One call rounds the batch: short numbers are quick to write and to read.
+        rounded = np.round(scores[rows].astype(np.float64), SCORE_DIGITS).tolist()
+        ends = np.cumsum(np.count_nonzero(chosen >= 0, axis=1)).tolist()
+        return [
+            RankedList(items[a:b], rounded[a:b], whys[a:b], said[a:b], self.model)
+            for a, b in zip([0, *ends[:-1]], ends, strict=True)
+        ]
+
+    def _whys(
+        self, users: UserBatch, candidates: Candidates, rows: NDArray[np.int32], most: NDArray[np.intp]
+    ) -> list[str]:
+        """The reason of each row; `most` is the source that spoke most for it."""
+        anchor, scope = candidates.anchor[rows], candidates.scope[rows].astype(np.int64)
+        user, source = candidates.user[rows], SOURCE_KINDS[most]
+        # A number per reason, so that each is put into words once: 2 * item + purchased, or below them
+        # -2 - scope, and -1 for what has no reason of its own.
+        with_item = 2 * users.recent[user, anchor].astype(np.int64) + users.purchased[user, anchor]
+        reasons = np.where((source == NEIGHBOURS) & (anchor >= 0), with_item, -1)
+        reasons = np.where((source == TRENDS) & (scope >= 0), -2 - scope, reasons).tolist()
+        words = {reason: self._in_words(reason) for reason in set(reasons)}
+        return [words[reason] for reason in reasons]
+
+    def _in_words(self, reason: int) -> str:
+        if reason >= 0:
+            return because_of(self._shelf.item_id(reason >> 1), bool(reason & 1))
+        return FOR_YOU if reason == -1 else trending_in(self._shelf.scopes.names[-2 - reason])
 
 
-def _say_for_you(made: RankedList) -> None:
+def _said_for_you(made: RankedList) -> RankedList:
     """What was filled in at the end has no score and no source."""
-    for _ in range(len(made.items) - len(made.scores)):
-        made.scores.append(0.0)
-        made.whys.append(FOR_YOU)
-        made.sources.append({})
+    more = len(made.items) - len(made.scores)
+    return replace(
+        made,
+        scores=made.scores + [0.0] * more,
+        whys=made.whys + [FOR_YOU] * more,
+        said=np.concatenate([made.said, np.zeros((more, len(SOURCES)), np.float32)]),
+    )

@@ -154,7 +154,12 @@ def retrieve(
                 scores[n + j, column] = score[places[j]]
         for j in range(named):
             place = places[j]
-            user[n], item[n], anchor[n], scope[n] = k, sheet.item[place], sheet.anchor[place], sheet.scope[place]
+            user[n], item[n], anchor[n], scope[n] = (
+                k,
+                sheet.item[place],
+                sheet.anchor[place],
+                sheet.scope[place],
+            )
             n += 1
         start[k + 1] = n
         clean(sheet, listed, numbers)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from operators.barred_items import SIEVE_WORDS, is_hashed
 from operators.best_of import keep_best, would_keep
-from operators.compiled import compiled
+from operators.compiled import compiled_in_place
 from operators.shelf_catalogue import CatalogueArrays, may_show
 
 KNN, COVISIT, TRENDING, CATEGORY, FACTORS = range(5)
@@ -72,7 +72,7 @@ class Screen(NamedTuple):
     sieve: NDArray[np.uint64]
 
 
-@compiled
+@compiled_in_place
 def place_of(slot: NDArray[np.int32], items: NDArray[np.int32], listed: int, item: int) -> int:
     """The place of an item; `listed` where it was given the next free one, below 0 where it is barred."""
     place = slot[item]
@@ -83,7 +83,7 @@ def place_of(slot: NDArray[np.int32], items: NDArray[np.int32], listed: int, ite
     return int(place) - 1
 
 
-@compiled
+@compiled_in_place
 def may_name(screen: Screen, state: NDArray[np.uint8], place: int, item: int) -> bool:
     """Whether an item on the sheet may be a candidate; one that may not is marked, to be judged once."""
     if state[place] != OPEN:
@@ -96,7 +96,7 @@ def may_name(screen: Screen, state: NDArray[np.uint8], place: int, item: int) ->
     return True
 
 
-@compiled
+@compiled_in_place
 def name_best(screen: Screen, column: int, limit: int, sheet: ScoreSheet, listed: int, named: int) -> int:
     """Make the `limit` best of a column candidates; how many there are now. Of equals the earlier is better."""
     if limit == 0:
@@ -120,7 +120,7 @@ def name_best(screen: Screen, column: int, limit: int, sheet: ScoreSheet, listed
     return named
 
 
-@compiled
+@compiled_in_place
 def bring_to_one(score: NDArray[np.float32], places: NDArray[np.int32]) -> None:
     """Divide the scores of a column by the greatest at these places."""
     greatest = np.float32(0.0)
@@ -131,7 +131,7 @@ def bring_to_one(score: NDArray[np.float32], places: NDArray[np.int32]) -> None:
             score[place] /= greatest
 
 
-@compiled
+@compiled_in_place
 def clean(sheet: ScoreSheet, listed: int, barred: NDArray[np.int32]) -> None:
     """Take everything off the sheet."""
     slot, items = sheet.slot, sheet.item

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.best_of import keep_best, sort_best
-from operators.compiled import compiled
+from operators.compiled import compiled_in_place
 from operators.posting_lists import PostingArrays
 from operators.session_index import SessionArrays
 
@@ -28,7 +28,7 @@ class KnnScratch(NamedTuple):
     """Working memory. `slot` int32[S] says by session row where it stands in the columns of the sessions met,
     counted from 1 (0: not met, as everywhere between users).
 
-    Those columns are `serial` int64[M], `similarity` float32[M] and `shared` int32[M], the place in the query
+    Those columns are `serial` int64[M] (`spare` is another for sorting), `similarity` float32[M] and `shared` int32[M], the place in the query
     of the newest item shared. `left` int64[64] is how far each query item's list was read. `best` int64[k]
     are keys of the nearest, and `row` int64[k], `score` float32[k] and `newest_shared` int32[k] those
     sessions, the nearest first.
@@ -36,6 +36,7 @@ class KnnScratch(NamedTuple):
 
     slot: NDArray[np.int32]
     serial: NDArray[np.int64]
+    spare: NDArray[np.int64]
     similarity: NDArray[np.float32]
     shared: NDArray[np.int32]
     left: NDArray[np.int64]
@@ -50,6 +51,7 @@ def knn_scratch(rows: int, met: int, neighbours: int) -> KnnScratch:
     return KnnScratch(
         np.zeros(rows, np.int32),
         np.zeros(met, np.int64),
+        np.zeros(met, np.int64),
         np.zeros(met, np.float32),
         np.zeros(met, np.int32),
         np.zeros(MOST_QUERY, np.int64),
@@ -60,7 +62,7 @@ def knn_scratch(rows: int, met: int, neighbours: int) -> KnnScratch:
     )
 
 
-@compiled
+@compiled_in_place
 def nearest_sessions(
     sessions: SessionArrays,
     postings: PostingArrays,
@@ -127,12 +129,40 @@ def nearest_sessions(
     latest = np.int64(0)
     if met > newest:
         # What was met before the last window is newer than all that was met in it.
-        excess = met - newest
-        latest = np.partition(serials[before:met], excess)[excess]
+        latest = _greatest(serials, before, met, newest - before, scratch.spare)
     return _nearest_of(met, latest, oldest, turn, rows, scratch)
 
 
-@compiled
+@compiled_in_place
+def _greatest(numbers: NDArray[np.int64], start: int, end: int, rank: int, spare: NDArray[np.int64]) -> int:
+    """The `rank`-th greatest (from 1) of different numbers from `start` to `end`, by Hoare's quickselect."""
+    for k in range(start, end):
+        spare[k] = numbers[k]
+    low, high, wanted = start, end - 1, start + rank - 1
+    while low < high:
+        pivot = spare[(low + high) >> 1]
+        left, right = low, high
+        while left <= right:
+            while spare[left] > pivot:
+                left += 1
+            while spare[right] < pivot:
+                right -= 1
+            if left <= right:
+                swapped = spare[left]
+                spare[left] = spare[right]
+                spare[right] = swapped
+                left += 1
+                right -= 1
+        if wanted <= right:
+            high = right
+        elif wanted >= left:
+            low = left
+        else:
+            break
+    return int(spare[wanted])
+
+
+@compiled_in_place
 def _nearest_of(met: int, latest: int, oldest: int, turn: int, rows: int, scratch: KnnScratch) -> int:
     """Rank the sessions met, those from the serial number `latest` on, and make `slot` clean again."""
     slot, serials, best = scratch.slot, scratch.serial, scratch.best
@@ -157,13 +187,13 @@ def _nearest_of(met: int, latest: int, oldest: int, turn: int, rows: int, scratc
     return found
 
 
-@compiled
+@compiled_in_place
 def sessions_held(sessions: SessionArrays) -> int:
     """How many sessions the index holds now."""
     return min(int(sessions.next_serial[0]), len(sessions.length))
 
 
-@compiled
+@compiled_in_place
 def rarity(log_count: NDArray[np.float32], item: int, log_held: float) -> float:
     """The inverse session frequency of an item, ln(sessions / sessions with the item); at least a little.
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from operators.arena import SMALLEST, grown
 from operators.code_book import CodeBook
-from operators.compiled import compiled
+from operators.compiled import compiled_in_place
 from operators.item_hash import item_hash
 from operators.item_step import top_level
 from operators.sketch import SKETCH_DIM, item_sketch
@@ -167,7 +167,7 @@ class ShelfCatalogue:
         return code
 
 
-@compiled
+@compiled_in_place
 def may_show(held: CatalogueArrays, item: int, market: int, now: int) -> bool:
     """Whether an item is published, not expired, not deleted, and to be had in a market at a time (ms)."""
     status = held.status[item]

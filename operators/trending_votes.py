@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.compiled import compiled
+from operators.compiled import compiled_in_place
 from operators.ranked_rows import RowArrays
 from operators.score_sheet import CATEGORY, NAMED, TRENDING, Screen, ScoreSheet, may_name, place_of
 
 
-@compiled
+@compiled_in_place
 def _name_scope(
     rows: RowArrays,
     screen: Screen,
@@ -50,7 +50,7 @@ def _name_scope(
     return listed, named
 
 
-@compiled
+@compiled_in_place
 def name_trending(
     rows: RowArrays,
     screen: Screen,
@@ -76,9 +76,7 @@ def name_trending(
             continue
         base = everywhere if scope > 0 else 0.0
         weight = 1.0 - base if scope > 0 else (everywhere if named > before else 1.0)
-        listed, named = _name_scope(
-            rows, screen, scope, TRENDING, base, weight, left, sheet, listed, named
-        )
+        listed, named = _name_scope(rows, screen, scope, TRENDING, base, weight, left, sheet, listed, named)
     for j in range(len(favourite)):
         scope = favourite[j]
         if scope < 0 or scope >= len(rows.filled):
@@ -90,7 +88,7 @@ def name_trending(
     return listed, named
 
 
-@compiled
+@compiled_in_place
 def add_everywhere(
     rows: RowArrays,
     popularity: NDArray[np.float64],

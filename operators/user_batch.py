@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ FAVOURITES = 3
 """Top-level categories of a user that are looked at, the favourite first."""
 
 _NO_WEIGHTS = bytes(4 * WEIGHTS)
+_NONE = [-1] * FAVOURITES, [0.0] * FAVOURITES
+_top_level = lru_cache(65_536)(top_level)
 _HOUR = 3_600_000.0
 _DEVICES = {"desktop": 0, "mobile": 1, "tablet": 2}
 
@@ -69,35 +72,33 @@ class UserBatch:
         m = len(states)
         if len(now_ms) != m:
             raise ValueError(f"{m} user records and {len(now_ms)} times; one time per record is needed")
-        recent = np.full((m, RECENT), -1, np.int32)
-        times = np.zeros((m, RECENT), np.int64)
-        in_session = np.zeros((m, RECENT), np.bool_)
-        purchased = np.zeros((m, RECENT), np.bool_)
-        favourite = np.full((m, FAVOURITES), -1, np.int32)
-        share = np.zeros((m, FAVOURITES), np.float32)
-        number, scope, market = shelf.index.number, shelf.scopes.code, shelf.catalogue.market_of
+        scope, market = shelf.scopes.code, shelf.catalogue.market_of
         now = np.array(now_ms, np.int64)
-        for k, state in enumerate(states):
-            start = state.session.start
-            known = [
-                (n, r.time, r.time >= start, r.type == "purchase")
-                for r in state.recent
-                if (n := number(r.item_id)) >= 0
-            ]
-            if known:
-                held = min(len(known), RECENT)
-                columns = zip(*known[: -held - 1 : -1], strict=True)
-                recent[k, :held], times[k, :held], in_session[k, :held], purchased[k, :held] = columns
-            times[k, len(known) :] = now_ms[k]
-            for j, (name, part) in enumerate(_favourites(state)):
-                favourite[k, j], share[k, j] = scope("category:" + name), part
+        entries = [entry for state in states for entry in reversed(state.recent)]
+        numbers = np.array(shelf.index.numbers_of([entry.item_id for entry in entries]), np.int32)
+        user = np.repeat(np.arange(m), np.array([len(state.recent) for state in states], np.int64))
+        # Items that the shelf does not know leave no gap, and what is beyond RECENT goes.
+        known = numbers >= 0
+        before = np.cumsum(known) - known
+        first = np.searchsorted(user, np.arange(m))
+        place = before - np.append(before, 0)[first][user]
+        kept = np.flatnonzero(known & (place < RECENT))
+        cells = user[kept], place[kept]
+        recent = np.full((m, RECENT), -1, np.int32)
+        times = np.repeat(now[:, None], RECENT, axis=1)
+        purchased = np.zeros((m, RECENT), np.bool_)
+        recent[cells] = numbers[kept]
+        times[cells] = np.array([entry.time for entry in entries], np.int64)[kept]
+        purchased[cells] = np.array([entry.type == "purchase" for entry in entries], np.bool_)[kept]
+        starts = np.array([state.session.start for state in states], np.int64)
+        favourites = [_favourites(state, shelf) for state in states]
         return cls(
             recent=recent,
             age_hours=(np.maximum(now[:, None] - times, 0) / _HOUR).astype(np.float32),
-            in_session=in_session,
+            in_session=(recent >= 0) & (times >= starts[:, None]),
             purchased=purchased,
-            favourite=favourite,
-            favourite_share=share,
+            favourite=np.array([codes for codes, _ in favourites], np.int32).reshape(m, FAVOURITES),
+            favourite_share=np.array([shares for _, shares in favourites], np.float32).reshape(m, FAVOURITES),
             country=np.array([scope("country:" + s.country) if s.country else -1 for s in states], np.int32),
             market=np.array([market(s.country) for s in states], np.int32),
             device=np.array([_DEVICES.get(s.device or "", -1) for s in states], np.int8),
@@ -112,15 +113,17 @@ class UserBatch:
         )
 
 
-def _favourites(state: UserState) -> list[tuple[str, float]]:
-    """The user's favourite top-level categories with their shares of the counts, by descending share."""
+def _favourites(state: UserState, shelf: Shelf) -> tuple[list[int], list[float]]:
+    """Scopes of the user's favourite top-level categories and their shares of the counts, best first."""
     counts: dict[str, float] = {}
     for category, count in state.categories.items():
         if category != "?":
-            top = top_level(category)
+            top = _top_level(category)
             counts[top] = counts.get(top, 0.0) + count
     total = sum(counts.values())
     if not total > 0.0:
-        return []
-    best = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))[:FAVOURITES]
-    return [(name, count / total) for name, count in best]
+        return _NONE
+    best = sorted([(-count, name) for name, count in counts.items()])[:FAVOURITES]
+    missing = FAVOURITES - len(best)
+    codes = [shelf.scopes.code("category:" + name) for _, name in best]
+    return codes + [-1] * missing, [-less / total for less, _ in best] + [0.0] * missing

@@ -96,12 +96,12 @@ def test_lists_keep_their_promises(busy: Shelf, states: list[UserState], exclude
     assert ranker.rank(states[::-1], [NOW] * len(states), [excluded] * len(states)) == together[::-1]
 
 
-def test_what_was_touched_stays_out_where_configured(busy: Shelf) -> None:
+def test_what_was_touched_stays_out_unless_told_otherwise(busy: Shelf) -> None:
     state = user(["i00", "i02", "i04"])
     for item in ("i00", "i02", "i04"):
         state.touched = add_item_hash(state.touched, item, 64)
-    [may] = Ranker(busy).rank([state], [NOW])
-    [may_not] = Ranker(busy, RankSettings(exclude_touched=True)).rank([state], [NOW])
+    [may] = Ranker(busy, RankSettings(exclude_touched=False)).rank([state], [NOW])
+    [may_not] = Ranker(busy).rank([state], [NOW])
     assert {"i00", "i02", "i04"} & set(may.items)
     assert not {"i00", "i02", "i04"} & set(may_not.items)
 
