@@ -41,7 +41,8 @@ class KafkaTables:
         yield self._source("configuration", f"{self.catalog};{self.control}", watermark="ts")
         yield f"""create temporary table recommendations (uid string, log bytes) with (
             {self._connection()}, 'topic' = '{self.recommendations}',
-            'sink.delivery-guarantee' = 'at-least-once', 'key.format' = 'raw', 'key.fields' = 'uid', 'value.format' = 'raw',
+            'sink.delivery-guarantee' = 'at-least-once', 'key.format' = 'raw', 'key.fields' = 'uid',
+            'value.format' = 'raw',
             'value.fields-include' = 'EXCEPT_KEY')"""
         yield f"""create temporary table messages (topic string metadata, payload bytes) with (
             {self._connection()}, 'topic' = '{";".join(self.messages)}',

@@ -1,4 +1,4 @@
-"""Configuration that reaches the running job: catalogue entries and control messages; bad ones are refused."""
+"""Configuration that reaches the running job: catalogue entries and control messages, or why not."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Configuration:
         return Applied(entry=(_ITEM + item.item_id, _encode_facts(facts)))
 
     def apply_control(self, message: bytes) -> Applied:
-        """Take in a message of the control topic. A bad one is refused with a reason; the last good one stays."""
+        """Take in a message of the control topic. A bad one is refused, and the last good one stays."""
         try:
             control = CONTROLS.decode(message)
         except UndecodableRecord as why:
