@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,6 @@ from jobs.bench_machine import this_machine
 from jobs.bench_pipeline import drain
 from jobs.bench_plain import PlainSettings, measure_batches, measure_plain, measure_scale
 from jobs.bench_size import fifty_each, measure_size, recorded
-from jobs.plan import worker_settings
 from jobs.settings import Settings
 from schemas.errors import HeadraceError
 
@@ -69,7 +69,7 @@ QUICK = Extent(
 """A look at whether everything runs; its figures mean nothing."""
 
 
-class NothingToWeigh(HeadraceError):
+class MissingData(HeadraceError):  # noqa: N818 (named like the other refusals)
     """The recorded data that sizes are measured on is not there."""
 
 
@@ -113,6 +113,7 @@ def command(
         variables["HEADRACE_CONFIG"] = str(config.resolve())
     if model is not None:
         variables["HEADRACE_MODEL__BUNDLE"] = str(model.resolve())
+    logging.getLogger("udfs.rank_worker").setLevel(logging.ERROR)  # the report names the model
     report: dict[str, Any] = {"machine": this_machine(), "settings": _settings(told, extent, quick)}
     out = Console(highlight=False, soft_wrap=True, file=sys.stderr if as_json else sys.stdout)
     bench_report.tell_machine(report["machine"], report["settings"], out)
@@ -136,6 +137,8 @@ def command(
 
 def plain_settings(told: Settings) -> PlainSettings:
     """What the plain loop is told: what the job is told."""
+    from jobs.plan import worker_settings  # which takes seconds to import
+
     return PlainSettings(
         step=told.step,
         ingest=told.ingest.with_limits(),
@@ -163,7 +166,7 @@ def _size(told: Settings, extent: Extent, _: dict[str, str]) -> Iterator[tuple[s
         yield "size", {"generated, 50 events each": measure_size(items_of(traffic), events, plain)}
     if extent.sized_users >= QUICK.sized_users * 2:
         if not RETAIL.exists():
-            raise NothingToWeigh(f"{RETAIL} is missing: run from a clone, whose data folder holds it")
+            raise MissingData(f"{RETAIL} is missing: run from a clone, whose data folder holds it")
         items, bought = recorded(RETAIL)
         with _busy("size of recorded users"):
             yield "size", {"Online Retail": measure_size(items, bought, plain)}

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.user_step import QUIET_TYPES
 from schemas.records import Context, Event, Item
 
 MIX: dict[str, float] = {
@@ -21,7 +20,10 @@ MIX: dict[str, float] = {
 }
 """Share of each event type."""
 
-LIST_CHANGING = sum(share for kind, share in MIX.items() if kind not in QUIET_TYPES)
+QUIET = frozenset({"scroll", "impression"})
+"""The types of the mix that cannot change a list."""
+
+LIST_CHANGING = sum(share for kind, share in MIX.items() if kind not in QUIET)
 """Share of the events that may change a list."""
 
 CATEGORIES = 60

@@ -8,18 +8,18 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from queue import Empty
 
 import msgspec
 from kafka import KafkaConsumer
 
 from infra.errors import InfraError
-from jobs.bench_events import Traffic, items_of
+from jobs.bench_events import QUIET, Traffic, items_of
 from jobs.bench_preload import preload_items
 from jobs.bench_producer import send, timed_events
 from jobs.bench_stack import BenchStack
 from jobs.settings import KafkaSection, Settings
-from operators.user_step import QUIET_TYPES
 from schemas.codec import RECOMMENDATIONS
 from schemas.pseudonym import Pseudonym
 from schemas.records import Event
@@ -73,9 +73,9 @@ class Coverage:
     """Finds the first list that covers each event.
 
     A list made of a user's first n events covers all of them. It was asked for at the leading edge when it
-    covers one list-changing event for the first time, that is the n-th, and this came `interval` ms or more after
-    the user's former list was written; every other list came at the end of an interval. Where the job had
-    lengthened the interval, some trailing lists are taken for leading ones, which are then slower, never faster.
+    covers one list-changing event for the first time, that is the n-th, and this came `interval` ms or more
+    after the user's former list was written; every other list came at the end of an interval. Where the job
+    had lengthened the interval, some trailing lists are taken for leading ones: these then look slower.
 
     >>> covered = Coverage(interval=200)
     >>> covered.expect("ann", 1, 1_000, True, True); covered.expect("ann", 2, 1_010, True, True)
@@ -126,10 +126,11 @@ def quantiles(durations: Sequence[int]) -> Quantiles:
     Quantiles(count=3, p50=3.0, p90=5.0, p99=5.0, most=5.0)
     """
     if not durations:
-        return Quantiles(0, *[float("nan")] * 4)
+        nothing = float("nan")
+        return Quantiles(0, nothing, nothing, nothing, nothing)
     ordered = sorted(durations)
-    at = [ordered[-(-len(ordered) * share // 100) - 1] for share in (50, 90, 99)]
-    return Quantiles(len(ordered), *map(float, at), float(ordered[-1]))
+    p50, p90, p99 = (float(ordered[-(-len(ordered) * share // 100) - 1]) for share in (50, 90, 99))
+    return Quantiles(len(ordered), p50, p90, p99, float(ordered[-1]))
 
 
 def measure_latency(
@@ -160,7 +161,7 @@ def measure_latency(
                 start=int((time.time() + _START_IN_S) * 1_000),
             )
             coverage = Coverage(settings.refresh.interval)
-            late = _send_apart(stack.settings.kafka, run, lambda: shown(f"{rate:.0f}/s", stack.events_read()))
+            late = _send_apart(stack.settings.kafka, run, partial(_show, shown, rate, stack))
             for event in timed_events(run):
                 uid = pseudonym.of(event.user_id)
                 sent[uid] += 1
@@ -185,9 +186,13 @@ def measure_latency(
             )
 
 
+def _show(shown: Callable[[str, int], None], rate: float, stack: BenchStack) -> None:
+    shown(f"{rate:.0f}/s", stack.events_read())
+
+
 def changes_list(event: Event) -> bool:
     """Whether the job makes a list for an event of this type."""
-    return event.type not in QUIET_TYPES
+    return event.type not in QUIET
 
 
 def _send_apart(topics: KafkaSection, traffic: Traffic, shown: Callable[[], None]) -> list[float]:

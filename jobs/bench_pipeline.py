@@ -1,4 +1,4 @@
-"""Throughput of the whole job: a preloaded topic is drained, from Kafka to Redis, on TaskManagers of one slot."""
+"""Throughput of the whole job, from Kafka to Redis: a preloaded topic is drained."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _STALLED_S = 120.0
 
 
 class Throughput(msgspec.Struct, frozen=True, kw_only=True):
-    """One drained topic. Rates are per second in steady state; `list_age_*` are ms, `*_us` microseconds a list.
+    """One drained topic. Rates are per second in steady state, `list_age_*` ms, `*_us` µs a list.
 
     The age of a list runs from the processing of the earliest event that it covers for the first time to the
     acknowledged write. `counts` says whether the throughput may be quoted; `why_not` why it may not.
@@ -91,7 +91,10 @@ def drain(
 
 
 def watch(stack: BenchStack, events: int, shown: Callable[[int], None]) -> list[Look]:
-    """Look at the job until it has read all events and writes no more lists. Raises `InfraError` when it stalls."""
+    """Look at the job until it has read all events and writes no more lists.
+
+    Raises `InfraError` when it stalls.
+    """
     looks: list[Look] = []
     moved = time.monotonic()
     quiet = 0
@@ -120,7 +123,7 @@ def judged(
     start_s: float,
     restarts: int,
 ) -> Throughput:
-    """The figures of a run, from its looks. Raises `InfraError` where it was too short to have a steady state."""
+    """The figures of a run, from its looks. Raises `InfraError` where it had no steady state."""
     inside = [look for look in looks if look.lists and WARM * events <= look.events < events]
     if len(inside) < 2 or inside[-1].events == inside[0].events:
         raise InfraError("the topic was drained before a steady state was seen: give --events more")

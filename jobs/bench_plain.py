@@ -1,4 +1,4 @@
-"""The plain classes of the job in one Python loop, from encoded events to the values for Redis, stage by stage."""
+"""The plain classes of the job in one loop, from encoded events to the values for Redis, stage by stage."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import msgspec
 
 from jobs.bench_events import Traffic, events_of, items_of
 from jobs.bench_rank import LOG, NOWHERE, RANK, VALUES, TimedWorker
-from jobs.engine import BUNDLE_MS
 from operators.ingest import Ingest
 from operators.ingest_settings import IngestSettings
 from operators.item_facts import NOTHING_KNOWN, Catalogue, facts_of
@@ -36,6 +35,8 @@ PER_EVENT = (KEY, INGEST, READ, STEP, WRITE, STATISTICS, ASK, SHELF)
 PER_LIST = (RANK, VALUES, LOG)
 CATCH_UP_S = 1.0
 BATCH = 500
+GATHER_S = 0.02
+"""How long users are gathered for a batch, as in the job (`jobs.engine.BUNDLE_MS`)."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ class PlainSettings:
 class PlainLoop:
     """All that the job does to an event, without Flink, Kafka and Redis, with a clock on every stage.
 
-    Lists are asked for by the same policy as in the job, on the wall clock: so a slower machine makes fewer of
-    them per second, not per event.
+    Lists are asked for by the same policy as in the job, on the wall clock: how many there are an event
+    depends on how fast the loop is.
     """
 
     def __init__(self, items: Sequence[Item], settings: PlainSettings) -> None:
@@ -125,7 +126,7 @@ class PlainLoop:
         self.accepted += outcome.refused is None
         if t7 - self._caught_up >= CATCH_UP_S:
             self.catch_up()
-        if self._waiting and (len(self._waiting) >= BATCH or t7 - self._waiting_since >= BUNDLE_MS / 1000):
+        if self._waiting and (len(self._waiting) >= BATCH or t7 - self._waiting_since >= GATHER_S):
             self.make_lists()
 
     def make_lists(self) -> None:
@@ -251,7 +252,7 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
 def measure_scale(
     settings: PlainSettings, users: Iterable[int], items: Iterable[int], events: int
 ) -> list[Scale]:
-    """The cost of the same events by how many users are in state, and by how many items are in the catalogue."""
+    """The cost of an event by how many users are in state, and by how many items are in the catalogue."""
     return [
         *(_scale(settings, each, 10_000, events) for each in users),
         *(_scale(settings, 10_000, each, events) for each in items),

@@ -10,8 +10,8 @@ from typing import Any
 
 from kafka import KafkaProducer
 
+from jobs.bench_events import QUIET
 from jobs.settings import KafkaSection
-from operators.user_step import QUIET_TYPES
 from schemas.codec import EVENTS, ITEMS
 from schemas.records import Event, Item
 
@@ -33,7 +33,8 @@ def producer(brokers: str, linger_ms: int = 20) -> Any:
     """A producer that keeps the order of each user's events."""
     return KafkaProducer(
         bootstrap_servers=brokers, acks=1, enable_idempotence=False,
-        max_in_flight_requests_per_connection=1, batch_size=512 * 1024, linger_ms=linger_ms, metrics_enabled=False,
+        max_in_flight_requests_per_connection=1, batch_size=512 * 1024, linger_ms=linger_ms,
+        metrics_enabled=False,
     )  # fmt: skip
 
 
@@ -73,7 +74,7 @@ def preload_events(
     return Preloaded(
         events=kinds.total(),
         users=len(users),
-        list_changing=sum(count for kind, count in kinds.items() if kind not in QUIET_TYPES),
+        list_changing=sum(count for kind, count in kinds.items() if kind not in QUIET),
         seconds=time.monotonic() - began,
         bytes=size,
     )

@@ -1,4 +1,4 @@
-"""An open-loop producer: every event has a time at which it is meant to be sent, and bears that time as `sent`."""
+"""An open-loop producer: every event bears as `sent` the time at which it is meant to be sent."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class _NoFigures(Figures):
 
 
 class TimedWorker(RankWorker):
-    """Ranks as the job's worker does and writes nothing. `spent` are the seconds per stage since the start."""
+    """Ranks as the job's worker does and writes nothing. `spent` are the seconds per stage."""
 
     def __init__(self, settings: WorkerSettings) -> None:
         super().__init__(settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -94,7 +94,7 @@ def _pipeline(run: Throughput, out: Console) -> None:
 
 def _latency(run: Latency, out: Console) -> None:
     out.print(
-        f"\n[bold]latency[/] at {run.rate:,.0f} events/s, {run.seconds:.0f} s: intended sending → list in Redis;"
+        f"\n[bold]latency[/] at {run.rate:,.0f}/s for {run.seconds:.0f} s, from intended sending to Redis;"
         f" {run.refreshes_per_s:,.0f} refreshes/s, {run.leading_share:.0%} of the events leading,"
         f" {run.coalesced_share:.0%} coalesced, {run.uncovered} uncovered;"
         f" producer late p50 {run.late_p50:.0f}, p99 {run.late_p99:.0f}, most {run.late_most:.0f} ms"
@@ -135,7 +135,7 @@ def _table(headings: Iterable[str], rows: Iterable[tuple[str, ...]], out: Consol
     out.print(table)
 
 
-_TELL = {
+_TELL: dict[str, Callable[[Any, Console], None]] = {
     "plain": _plain, "batches": _batches, "scale": _scale, "size": _size, "pipeline": _pipeline,
     "latency": _latency,
 }  # fmt: skip

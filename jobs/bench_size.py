@@ -27,7 +27,7 @@ _BATCH = 256
 
 
 class UserSize(msgspec.Struct, frozen=True, kw_only=True):
-    """Bytes a user. `redis` are the keys of a user by kind, as `MEMORY USAGE` tells, `state` the parts of the record.
+    """Bytes a user. `redis` are the keys by kind, as `MEMORY USAGE` tells, `state` the parts of the record.
 
     `gib_per_million` is what the keys of a million such users take, by kind and in all.
     """
@@ -51,18 +51,18 @@ def measure_size(
     states = {user: decode_state(state) for user, state in stored.items()}
     names = RedisKeys(settings.worker.prefix)
     keys: dict[str, Callable[[str], str]] = {"rec": names.rec, "profile": names.profile, "seg": names.seg}
-    with RedisServer() as server:
+    with RedisServer() as server, Redis.from_url(server.url) as redis:
+        redis.set(names.alive, 0)
         worker = RankWorker(replace(settings.worker, redis_url=server.url))
         for record in loop.worker.shelf.dump():
             worker.shelf.apply(record)
         requests = [encode_request(RefreshRequest(state, 0, FINAL)) for state in stored.values()]
         for first in range(0, len(requests), _BATCH):
             worker.rank(requests[first : first + _BATCH])
-        with Redis.from_url(server.url) as redis:
-            weights = {
-                kind: [int(redis.memory_usage(key(state.uid), samples=0) or 0) for state in states.values()]
-                for kind, key in keys.items()
-            }
+        weights = {
+            kind: [int(redis.memory_usage(key(state.uid), samples=0) or 0) for state in states.values()]
+            for kind, key in keys.items()
+        }
     sizes = size_report(
         [dict(zip(weights, each, strict=True)) for each in zip(*weights.values(), strict=True)]
     )

@@ -1,4 +1,4 @@
-"""What the pipeline is measured on: Kafka, Redis and a standalone Flink cluster of its own, begun anew each time."""
+"""What the pipeline is measured on: Kafka, Redis and a standalone Flink cluster, begun anew each time."""
 
 from __future__ import annotations
 
@@ -85,7 +85,8 @@ class BenchStack:
             "HEADRACE_FLINK__CHECKPOINT_DIR": str(self.run / "checkpoints"),
         }
         said = subprocess.run(
-            [sys.executable, "-m", "jobs.cli", "run", "--cluster", self._cluster.address, "--restore", "none"],
+            [sys.executable, "-m", "jobs.cli", "run", "--cluster", self._cluster.address,
+             "--restore", "none"],
             env=variables, capture_output=True, text=True, timeout=SUBMIT_S, check=False,
         )  # fmt: skip
         if said.returncode:
