@@ -1,4 +1,4 @@
-"""`headrace run --source FILE`: a file through the whole job with no Kafka, each user published once at the end."""
+"""`headrace run --source FILE`: a file through the whole job with no Kafka, each user published at the end."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from infra import jars, java
 from infra.ports import claim, free_port
 from infra.redis import RedisServer
 from jobs.avro_files import write_avro
-from jobs.bad_row import BadRow
 from jobs.files import carries_items, open_events, open_items
 from jobs.settings import Settings
-from jobs.spool import spool_events, spooled_rows
+from jobs.spool import clean_items, spool_events, spooled_rows
 from jobs.tables import FileTables
 from operators.preload import write_messages
 from operators.refresh_request import decode_request
@@ -42,6 +41,7 @@ class RunSummary(msgspec.Struct, kw_only=True):
     recommendations: int = 0
     drifts: int = 0
     items: int = 0
+    bad_items: dict[str, int] = {}
     seconds: float = 0.0
     redis: str | None = None
     out: str = ""
@@ -52,8 +52,8 @@ def run_file(
 ) -> RunSummary:
     """Run the job on a file of events, and print what became of it.
 
-    With `own_redis` a Redis of the run's own serves it, and ends with it. Raises `FileRefused` for a file that cannot
-    be read, `JobFailed` when the job fails.
+    With `own_redis` a Redis of the run's own serves it, and ends with it. Raises `FileRefused` for a file
+    that cannot be read, `JobFailed` when the job fails.
     """
     java.use()
     began = time.monotonic()
@@ -68,34 +68,39 @@ def run_file(
             summary.redis = told.redis.url
         files = FileTables(spool)
         console.print(f"reading {source}")
-        summary.items = _spool_items(told, items or (source if carries_items(source) else None), files.items)
+        catalogue = items or (source if carries_items(source) else None)
+        bad_items: list[DeadLetter] = []
+        if catalogue is None:
+            write_messages(files.items, ())
+        else:
+            summary.items, bad_items = _put_in_items(told, catalogue, files.items)
         count, letters = spool_events(open_events(source), files.events)
         summary.events_in = count + len(letters)
         console.print(f"{count} events: following users")
-        _execute(told, files, ranking=False)
+        _execute(told, source, files, ranking=False)
         _count_users(files, summary)
         console.print(f"{summary.users} users: making lists")
-        _execute(told, files, ranking=True)
-        _write_out(told, files, out, letters, summary)
+        _execute(told, source, files, ranking=True)
+        _write_out(told, files, out, letters, bad_items, summary)
     summary.seconds = round(time.monotonic() - began, 3)
     _show(summary, as_json)
     return summary
 
 
-def _execute(told: Settings, files: FileTables, *, ranking: bool) -> None:
+def _execute(told: Settings, source: Path, files: FileTables, *, ranking: bool) -> None:
     from jobs.bounded_topology import build_following, build_ranking
     from jobs.engine import environment, job_options, minicluster_options
     from jobs.job_graph import check_python_mode, name_operators
-    from jobs.plan import bounded_plan
+    from jobs.plan import bounded_plan, sums_days
     from jobs.running_job import wait
 
     port = claim("Flink's web UI", told.flink.web_port)
     options = job_options(
-        told.flink.checkpoint_seconds, told.flink.state_ttl_days, files.spool / "checkpoints"
+        told.flink.checkpoint_seconds, sums_days(told.statistics), files.spool / "checkpoints"
     )
     options |= minicluster_options(jars.classpath("connector"), port, slots=1)
     streams, tables = environment(options, parallelism=1)
-    plan = bounded_plan(told, files)
+    plan = bounded_plan(told, source, files)
     build = build_ranking if ranking else build_following
     build(tables, plan, files).attach_as_datastream()
     name_operators(streams)
@@ -103,23 +108,21 @@ def _execute(told: Settings, files: FileTables, *, ranking: bool) -> None:
     wait(streams.execute_async("personalize a file"))
 
 
-def _spool_items(told: Settings, source: Path | None, file: Path) -> int:
-    """The catalogue for the user step, and in Redis for the rank worker."""
-    if source is None:
-        return write_messages(file, ())
+def _put_in_items(told: Settings, source: Path, file: Path) -> tuple[int, list[DeadLetter]]:
+    """The catalogue to the user step's file, and to Redis for the rank worker."""
     from redis import Redis
 
     from operators.shelf_records import Items
     from schemas.redis_keys import RedisKeys
     from udfs.item_side import ItemSide
 
-    known = [item for item in open_items(source) if not isinstance(item, BadRow)]
+    items, letters = clean_items(open_items(source), told.ingest)
     client = Redis.from_url(told.redis_url())
     side = ItemSide(client, RedisKeys(told.redis.prefix), told.publish)
-    for start in range(0, len(known), _ITEM_BATCH):
-        side.write([Items(known[start : start + _ITEM_BATCH])])
+    for start in range(0, len(items), _ITEM_BATCH):
+        side.write([Items(items[start : start + _ITEM_BATCH])])
     client.close()
-    return write_messages(file, (ITEMS.encode(item) for item in known))
+    return write_messages(file, map(ITEMS.encode, items)), letters
 
 
 def _count_users(files: FileTables, summary: RunSummary) -> None:
@@ -129,7 +132,12 @@ def _count_users(files: FileTables, summary: RunSummary) -> None:
 
 
 def _write_out(
-    told: Settings, files: FileTables, out: Path, letters: list[DeadLetter], summary: RunSummary
+    told: Settings,
+    files: FileTables,
+    out: Path,
+    letters: list[DeadLetter],
+    bad_items: list[DeadLetter],
+    summary: RunSummary,
 ) -> None:
     """The spooled messages as Avro object containers, one file a topic, and the rest of the summary."""
     out.mkdir(parents=True, exist_ok=True)
@@ -145,9 +153,11 @@ def _write_out(
             records.append(codec.decode(payload))
     codec, lists = topics[kafka.recommendations]
     lists.extend(codec.decode(payload) for _, payload in spooled_rows(files.spool / "recommendations"))
+    summary.dead_letters = dict(Counter(letter.reason for letter in topics[kafka.dead_letters][1]))
+    summary.bad_items = dict(Counter(letter.reason for letter in bad_items))
+    topics[kafka.dead_letters][1].extend(bad_items)
     for topic, (codec, records) in topics.items():
         write_avro(out / f"{topic}.avro", codec, iter(records))
-    summary.dead_letters = dict(Counter(letter.reason for letter in topics[kafka.dead_letters][1]))
     summary.drifts = len(topics[kafka.drift][1])
     summary.refreshes = len(lists)
     summary.recommendations = sum(1 for each in lists if each.items)

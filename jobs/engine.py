@@ -37,11 +37,11 @@ _JOB = {
 """What the job asks of Flink wherever it runs."""
 
 
-def job_options(checkpoint_seconds: float, state_ttl_days: float, checkpoints: Path | None) -> dict[str, str]:
+def job_options(checkpoint_seconds: float, sums_days: float, checkpoints: Path | None) -> dict[str, str]:
     """Flink's options for the job: how often it checkpoints and where, and how long item sums are kept."""
     options = dict(_JOB)
     options["execution.checkpointing.interval"] = f"{int(checkpoint_seconds * 1000)} ms"
-    options["table.exec.state.ttl"] = f"{int(state_ttl_days * 24)} h"
+    options["table.exec.state.ttl"] = f"{int(sums_days * 24)} h"
     if checkpoints is not None:
         options["execution.checkpointing.dir"] = checkpoints.resolve().as_uri()
     return options

@@ -33,7 +33,9 @@ class LocalStack:
     `data` keeps Kafka's log, Redis' file and Flink's checkpoints for the next time, unless `afresh`.
     """
 
-    def __init__(self, settings: Settings, *, data: str = "data", afresh: bool = False) -> None:
+    def __init__(
+        self, settings: Settings, *, config: Path | None = None, data: str = "data", afresh: bool = False
+    ) -> None:
         self._settings = settings
         self._data = home() / data
         self._afresh = afresh
@@ -42,6 +44,8 @@ class LocalStack:
         # Beside Kafka's log: a checkpoint holds offsets into that very log, and begins afresh with it.
         checkpoints = settings.flink.checkpoint_dir or self._data / "checkpoints"
         self._told = {"HEADRACE_FLINK__CHECKPOINT_DIR": str(checkpoints)}
+        if config is not None:
+            self._told["HEADRACE_CONFIG"] = str(config.resolve())
         self.logs = new_run("up")
         self.redis: RedisServer
         self.kafka: KafkaBroker

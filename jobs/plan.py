@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 from jobs.settings import Settings
 from jobs.tables import FileTables, KafkaTables
 from jobs.topology import Plan
 from operators.flink import StepFunctionSettings
 from operators.preload import Preload
 from operators.pressure import PressureGauge
+from operators.statistics import StatisticsSettings
 from udfs.worker_settings import WorkerSettings
 
 
@@ -24,7 +28,7 @@ def live_plan(settings: Settings) -> Plan:
         messages=(kafka.dead_letters, kafka.drift, kafka.segment_changes, kafka.control_status),
         client={},
     )
-    preload = Preload(brokers=kafka.brokers, control_topic=kafka.control)
+    preload = Preload(kafka.brokers, kafka.control, registry=kafka.registry)
     pressure = PressureGauge(settings.redis_url(), settings.redis.prefix)
     return Plan(
         tables=tables,
@@ -34,15 +38,21 @@ def live_plan(settings: Settings) -> Plan:
     )
 
 
-def bounded_plan(settings: Settings, files: FileTables) -> Plan:
+def bounded_plan(settings: Settings, source: Path, files: FileTables) -> Plan:
     """The job on spooled files: each user is asked for once, at the end."""
     preload = Preload(items_file=str(files.items))
+    step = _step(settings, preload, None, refresh_at_end=True)
     return Plan(
         tables=files,
-        step=_step(settings, preload, None, refresh_at_end=True),
+        step=replace(step, events_topic=str(source)),
         statistics=settings.statistics,
         worker=worker_settings(settings),
     )
+
+
+def sums_days(statistics: StatisticsSettings) -> float:
+    """Days for which Flink keeps a sum that nothing is added to: 20 half-lives leave a millionth of it."""
+    return 20 * max(statistics.covisit_half_life, statistics.popularity_half_life)
 
 
 def worker_settings(settings: Settings) -> WorkerSettings:

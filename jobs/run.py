@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +21,7 @@ from schemas.errors import HeadraceError
 USUAL_WEB_PORT = 8081
 
 
-class NotReady(HeadraceError):
+class NotReady(HeadraceError):  # noqa: N818 (a state, told as one line)
     """Something that the job needs is missing."""
 
 
@@ -97,7 +97,7 @@ def run_job(told: Settings, restore: str = "auto", on_start: Callable[[str], Non
     java.use()
     from jobs.engine import environment, job_options, minicluster_options
     from jobs.job_graph import check_python_mode, name_operators
-    from jobs.plan import live_plan
+    from jobs.plan import live_plan, sums_days
     from jobs.running_job import wait
     from jobs.topology import build
 
@@ -105,7 +105,7 @@ def run_job(told: Settings, restore: str = "auto", on_start: Callable[[str], Non
     port = claim(
         "Flink's web UI", told.flink.web_port, usual=USUAL_WEB_PORT, option="HEADRACE_FLINK__WEB_PORT"
     )
-    flink = job_options(told.flink.checkpoint_seconds, told.flink.state_ttl_days, folder)
+    flink = job_options(told.flink.checkpoint_seconds, sums_days(told.statistics), folder)
     flink |= minicluster_options(jars.classpath("connector"), port, told.flink.parallelism)
     flink |= _restored(restore, folder)
     streams, tables = environment(flink, told.flink.parallelism)
@@ -122,13 +122,13 @@ def submit(told: Settings, cluster: str, restore: str = "none") -> str:
     java.use()
     from jobs.engine import job_options, remote_environment
     from jobs.job_graph import check_python_mode, name_operators
-    from jobs.plan import live_plan
+    from jobs.plan import live_plan, sums_days
     from jobs.topology import build
 
     host, _, port = cluster.rpartition(":")
     if not host or not port.isdigit():
         raise NotReady(f"--cluster {cluster!r}: give HOST:PORT of the cluster's REST interface")
-    flink = job_options(told.flink.checkpoint_seconds, told.flink.state_ttl_days, told.flink.checkpoint_dir)
+    flink = job_options(told.flink.checkpoint_seconds, sums_days(told.statistics), told.flink.checkpoint_dir)
     if restore not in ("auto", "none"):
         flink["execution.state-recovery.path"] = restore
     connector = jars.classpath("connector")
@@ -145,7 +145,9 @@ def checkpoint_folder(told: Settings) -> Path:
     """Where the local job keeps its checkpoints."""
     from infra.home import home
 
-    return told.flink.checkpoint_dir or home() / "data" / "checkpoints"
+    # Offsets in a checkpoint are those of one Kafka: another one's must not be taken for them.
+    place = re.sub(r"[^\w.-]+", "-", f"{told.kafka.brokers}-{told.kafka.events}")
+    return told.flink.checkpoint_dir or home() / "data" / "checkpoints" / place
 
 
 def _restored(restore: str, folder: Path) -> dict[str, str]:
@@ -154,7 +156,7 @@ def _restored(restore: str, folder: Path) -> dict[str, str]:
     place = newest_checkpoint(folder) if restore == "auto" else Path(restore)
     if place is None:
         return {}
-    if not os.path.exists(place):
+    if not place.exists():
         raise NotReady(f"--restore {restore}: there is no checkpoint or savepoint")
     print(f"going on from {place}", file=sys.stderr)
     return {"execution.state-recovery.path": place.resolve().as_uri()}

@@ -76,6 +76,8 @@ class KafkaSection(BaseModel):
     """What a partition of a local topic keeps at most."""
     future_hours: AtLeastOne = 24
     """Records further ahead of the broker's clock are refused by the local events topic."""
+    registry: str | None = None
+    """URL of a schema registry; set, messages in Confluent's framing are taken too."""
     events: str = "headrace.events"
     catalog: str = "headrace.catalog"
     control: str = "headrace.control"

@@ -61,7 +61,7 @@ def command(
         raise HeadraceError(
             f"{HISTORY} is missing: the demo replays it; run it from a clone of the repository"
         )
-    with LocalStack(settings, data="demo" if demo else "data", afresh=fresh or demo) as stack:
+    with LocalStack(settings, config=config, data="demo" if demo else "data", afresh=fresh or demo) as stack:
         try:
             _start(stack, demo, rate)
             stack.wait()

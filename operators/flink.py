@@ -1,4 +1,4 @@
-"""The glue between Flink and the plain classes: keying, state, timers, metrics, rows. No decision is made here."""
+"""The glue between Flink and the plain classes: keying, state, timers, metrics, rows. It decides nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ from schemas.key_of import KeyOf
 from schemas.pseudonym import Pseudonym
 from schemas.reason import Reason
 from schemas.records import EVENT_TYPES, Event
-from schemas.schema_book import SchemaBook
 from schemas.state import UserState, decode_state, encode_state
 
 UNUSABLE = "\0"
@@ -54,11 +53,8 @@ STEP_ROW = Types.ROW_NAMED(
     ],
 )
 """The one kind of row that leaves the user step; each of its uses reads the fields that it needs:
-`uid, request` for ranking, `item` to `ts` for the item statistics, `topic, payload` for what goes to Kafka."""
-
-BOOK = SchemaBook()
-"""The schemas known to this process. In thread mode the key selector and the user step of one JVM share an
-interpreter, so a schema that comes in by broadcast is known to both."""
+`uid, request` for ranking, `item` to `ts` for the item statistics, `topic, payload` for what goes to
+Kafka."""
 
 CONFIGURATION = MapStateDescriptor("configuration", Types.STRING(), Types.PICKLED_BYTE_ARRAY())
 
@@ -93,10 +89,7 @@ class KeyByUser(KeySelector):
         self._key_of: KeyOf
 
     def open(self, runtime_context: RuntimeContext) -> None:
-        known = Configuration(BOOK, IngestSettings())
-        for message in self._preload.control():
-            known.apply_control(message)
-        self._key_of = KeyOf(BOOK)
+        self._key_of = KeyOf(self._preload.schemas())
 
     def get_key(self, row: Row) -> str:
         return self._key_of.user_id(row[0]) or f"{UNUSABLE}{row[2] % SPREAD}"
@@ -113,11 +106,12 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         ttl = _ttl(settings.state_ttl_days)
         self._state = runtime_context.get_state(_bytes_state("user", ttl))
         self._drift_state = runtime_context.get_state(_bytes_state("drift", ttl))
-        self._configuration = Configuration(BOOK, settings.ingest)
+        book = settings.preload.schemas()
+        self._configuration = Configuration(book, settings.ingest)
         for message in settings.preload.items():
             self._configuration.apply_item(message)
         self._restored = False
-        self._ingest = Ingest(settings.ingest, BOOK, self._category_of)
+        self._ingest = Ingest(settings.ingest, book, self._category_of)
         self._step = UserStep(settings.step, self._configuration.catalogue)
         self._policy = RefreshPolicy(settings.refresh)
         self._pressure = Pressure(settings.pressure) if settings.pressure else None
@@ -219,7 +213,7 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         return self._configuration.catalogue.get(item_id, NOTHING_KNOWN).category
 
     def _restore(self, ctx: KeyedBroadcastProcessFunction.ReadOnlyContext) -> None:
-        """Take the configuration up again after a restart; broadcast state is only to be had with an element."""
+        """Take configuration up again after a restart: broadcast state is to be had with an element only."""
         self._restored = True
         for key, value in ctx.get_broadcast_state(CONFIGURATION).items():
             self._configuration.restore(key, value)

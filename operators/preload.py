@@ -5,24 +5,42 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from kafka import KafkaConsumer, TopicPartition
+
+from operators.control import Configuration
+from schemas.schema_book import SchemaBook
+from schemas.schema_registry import SchemaRegistry
 
 _LENGTH = struct.Struct("<I")
 
 
 @dataclass(frozen=True)
 class Preload:
-    """Where control messages and catalogue entries are read from before the first event.
+    """Where control messages, catalogue entries and schemas are read from before the first event.
 
-    `control_topic` is read whole, with `brokers`; `items_file` is a file of `write_messages`. Both may be
-    absent.
+    `control_topic` is read whole, with `brokers`; `items_file` is a file of `write_messages`; `registry` is the
+    URL of a schema registry. All may be absent.
     """
 
     brokers: str | None = None
     control_topic: str | None = None
     items_file: str | None = None
+    registry: str | None = None
+
+    def schemas(self) -> SchemaBook:
+        """The schemas known to this process: ours, those of the control topic as it is now, the registry's.
+
+        One book for all who ask: in thread mode the key selector and the user step of one JVM share an
+        interpreter, so a schema that comes in by broadcast is known to both.
+        """
+        book = _shared_book(self.registry)
+        configuration = Configuration(book)
+        for message in self.control():
+            configuration.apply_control(message)
+        return book
 
     def control(self) -> list[bytes]:
         """The control messages in force."""
@@ -33,6 +51,11 @@ class Preload:
     def items(self) -> Iterator[bytes]:
         """The catalogue messages of the items file."""
         return read_messages(Path(self.items_file)) if self.items_file else iter(())
+
+
+@cache
+def _shared_book(registry: str | None) -> SchemaBook:
+    return SchemaBook(SchemaRegistry(registry) if registry else None)
 
 
 def read_topic(brokers: str, topic: str) -> Iterator[bytes]:

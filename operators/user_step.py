@@ -18,15 +18,15 @@ from operators.item_hash import add_item_hash
 from operators.item_step import ItemStep, session_key
 from operators.recent_items import before, touch
 from operators.sessions import extend_session
-from schemas.records import DriftAlert, Event
+from schemas.records import EVENT_TYPES, DriftAlert, Event
 from schemas.redis_keys import category_scope, country_scope
 from schemas.state import RecentItem, UserState
 
 DAY = 86_400_000
 HOUR = 3_600_000
 
-QUIET_TYPES = frozenset({"scroll", "impression", "dwell", "consent", "form_submit", "refund"})
-"""Event types that cannot change a list, and so ask for no refresh."""
+LIST_TYPES = EVENT_TYPES - {"scroll", "impression", "dwell", "consent", "form_submit", "refund"}
+"""Event types that can change a list, and so ask for a refresh. A type that is not known changes none."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class StepSettings:
     """How one user is followed. Durations are in ms.
 
     `item_weights` says which event types mean interest in an item, and how much; such an event moves the
-    item to the front of the user's recent items and counts for the item statistics. `allowed_lateness` is measured
-    against the user's own latest event.
+    item to the front of the user's recent items and counts for the item statistics. `allowed_lateness` is
+    measured against the user's own latest event.
     """
 
     session_gap: int = 30 * 60_000
@@ -67,8 +67,8 @@ class StepOutcome:
     """What came of one event.
 
     `refused` is None for an accepted event, else DUPLICATE or LATE; a refused event changed nothing.
-    `step` is what the event adds to the item statistics, `drift` the alert where one was raised, `drift_window`
-    the detector's new stored bytes where it was fed (None: unchanged; empty: begin anew).
+    `step` is what the event adds to the item statistics, `drift` the alert where one was raised,
+    `drift_window` the detector's new stored bytes where it was fed (None: unchanged; empty: begin anew).
     """
 
     refused: str | None = None
@@ -129,7 +129,7 @@ class UserStep:
             user.country = context.country
         item_id = event.item_id
         if item_id is None:
-            return StepOutcome(changes_list=kind not in QUIET_TYPES)
+            return StepOutcome(changes_list=kind in LIST_TYPES)
         facts = self._catalogue.get(item_id, NOTHING_KNOWN)
         self.model.learn(
             user.affinity,
@@ -142,18 +142,18 @@ class UserStep:
         add(user.categories, facts.category, weight, settings.most_categories)
         alert, window = self._detect(user, time, drift_window)
         return StepOutcome(
-            changes_list=kind not in QUIET_TYPES,
+            changes_list=kind in LIST_TYPES,
             step=self._item_step(user, event, item_id, facts.category),
             drift=alert,
             drift_window=window,
         )
 
     def needs_drift_window(self, user: UserState, event: Event) -> bool:
-        """Whether `update` may feed the user's drift detector with this event, and so needs its stored window."""
+        """Whether `update` may feed the user's drift detector, and so needs its stored window."""
         return event.item_id is not None and len(user.affinity.errors) + 1 >= self._settings.drift.feed_every
 
     def _age(self, user: UserState, time: int) -> float:
-        """Bring the decayed counters to the user's latest time; the weight with which an event at `time` counts."""
+        """Bring the counters to the user's latest time; the weight with which an event at `time` counts."""
         half_life = self._settings.counter_half_life
         if user.n == 1:
             user.last = time

@@ -1,4 +1,7 @@
-"""Why a message could not be used: the closed set of codes in dead letters and in counters' names."""
+"""Why a message could not be used: the closed set of codes in dead letters and in counters' names.
+
+A reader of files adds the codes of its own cleaning rules (`jobs.online_retail.RetailRule`).
+"""
 
 from __future__ import annotations
 

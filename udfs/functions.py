@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 from typing import Any
 
 import pandas as pd
@@ -12,11 +13,15 @@ from pyflink.table.udf import FunctionContext, ScalarFunction
 from operators.dead_letters import Rejected, dead_letter
 from operators.ingest_settings import IngestSettings
 from operators.item_ingest import ItemIngest
+from operators.preload import Preload
 from operators.shelf_records import CoVisits, Items, Popularity, SessionSteps
 from schemas.codec import DEAD_LETTERS
-from schemas.schema_book import SchemaBook
+from schemas.reason import Reason
+from schemas.records import Item
 from udfs.rank_worker import RankWorker
 from udfs.worker_settings import WorkerSettings
+
+_LOOK_EVERY_S = 5.0
 
 _workers: dict[str, RankWorker] = {}
 _starting = threading.Lock()
@@ -85,14 +90,20 @@ class PublishSteps(_WorkerFunction):
 class PublishItems(_WorkerFunction):
     """(message of the catalogue topic, partition, offset, time) → a dead letter, or NULL for a good one."""
 
-    def __init__(self, settings: WorkerSettings, ingest: IngestSettings, topic: str) -> None:
+    def __init__(
+        self, settings: WorkerSettings, ingest: IngestSettings, preload: Preload, topic: str
+    ) -> None:
         super().__init__(settings)
         self._ingest = ingest
+        self._preload = preload
         self._topic = topic
 
     def open(self, function_context: FunctionContext) -> None:
         super().open(function_context)
-        self._items = ItemIngest(self._ingest, SchemaBook())
+        self._items = ItemIngest(self._ingest, self._preload.schemas())
+        self._looked = time.monotonic()
+        metrics = function_context.get_metric_group().add_group("headrace").add_group("rejected_items")
+        self._rejected = {reason: metrics.counter(str(reason)) for reason in Reason}
 
     def eval(
         self,
@@ -103,11 +114,11 @@ class PublishItems(_WorkerFunction):
     ) -> pd.Series[Any]:
         items = []
         letters: list[bytes | None] = []
-        for message, partition, offset, time in zip(messages, partitions, offsets, times, strict=True):
-            item = self._items.accept(message)
+        for message, partition, offset, at in zip(messages, partitions, offsets, times, strict=True):
+            item = self._accept(message)
             if isinstance(item, Rejected):
                 letter = dead_letter(
-                    item, message, self._topic, int(partition), int(offset), int(time.timestamp() * 1000)
+                    item, message, self._topic, int(partition), int(offset), int(at.timestamp() * 1000)
                 )
                 letters.append(DEAD_LETTERS.encode(letter))
             else:
@@ -116,3 +127,20 @@ class PublishItems(_WorkerFunction):
         if items:
             self._worker.write_items([Items(items)])
         return pd.Series(letters, dtype=object)
+
+    def _accept(self, message: bytes) -> Item | Rejected:
+        item = self._items.accept(message)
+        if isinstance(item, Rejected) and item.reason is Reason.UNKNOWN_SCHEMA and self._may_look():
+            self._preload.schemas()
+            item = self._items.accept(message)
+        if isinstance(item, Rejected):
+            self._rejected[item.reason].inc()
+        return item
+
+    def _may_look(self) -> bool:
+        """Whether the control topic may be read again for new schemas."""
+        now = time.monotonic()
+        if now - self._looked < _LOOK_EVERY_S:
+            return False
+        self._looked = now
+        return True

@@ -143,7 +143,9 @@ class RankWorker:
             "Redis has lost its data: the item side is written back from this worker's shelf;"
             " each user's keys return with their next event"
         )
-        for record in self.shelf.dump():
+        with self.shelf.lock:
+            kept = list(self.shelf.dump())
+        for record in kept:
             self.write_items([record])
 
     def _count(self, asked: Sequence[RefreshRequest], lists: int, rank_s: float, redis_s: float) -> None:

@@ -13,7 +13,7 @@ from infra.kafka import COMPACTED, kept
 from jobs.record_columns import EVENT_COLUMNS, ITEM_COLUMNS, NEEDED_BY_EVENTS, NEEDED_BY_ITEMS
 from jobs.settings import KafkaSection
 from operators.ingest_settings import ANY_NUMBER, VALUES, IngestSettings
-from operators.user_step import QUIET_TYPES, StepSettings
+from operators.user_step import LIST_TYPES, StepSettings
 from schemas.codec import AVRO_FOLDER
 from schemas.reason import Reason
 from schemas.records import EVENT_TYPES
@@ -89,7 +89,7 @@ def test_the_page_has_every_event_type_with_what_the_code_does_with_it() -> None
         assert needs == (", ".join(f"`{name}`" for name in wanted) or "–"), kind
         ranged = VALUES.get(kind, ANY_NUMBER)
         assert (str(ranged) if ranged is not ANY_NUMBER else "any number") in value, kind
-        assert (changes == "no") == (kind in QUIET_TYPES or kind == "forget"), kind
+        assert (changes == "no") == (kind not in LIST_TYPES or kind == "forget"), kind
         weight = weights.get(kind)
         assert interest.startswith("–" if weight is None else f"{weight:g}") or kind == "rating", kind
 

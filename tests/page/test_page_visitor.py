@@ -17,8 +17,7 @@ from infra.kafka import KafkaBroker
 from infra.redis import RedisServer
 from jobs.page_clicks import ClickProducer
 from jobs.page_server import PageSettings
-from jobs.replay_clock import close_clock
-from jobs.replay_clock import replay_clock
+from jobs.replay_clock import close_clock, replay_clock
 from schemas.codec import EVENTS
 from schemas.records import Event
 
