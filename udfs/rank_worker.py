@@ -12,19 +12,21 @@ import socket
 import time
 from collections.abc import Sequence
 
+import numpy as np
 from redis import Redis
 
 from operators.affinity import AffinityModel
 from operators.bundle import load_bundle
+from operators.candidates import SOURCES
 from operators.drift import DriftDetector
 from operators.profile import profile_of
 from operators.ranker import RankedList, Ranker
 from operators.refresh_request import FORGET, RefreshRequest, decode_request
 from operators.shelf import Shelf
 from operators.shelf_records import ShelfRecord
-from schemas.codec import RECOMMENDATIONS
+from schemas.list_log import ListLog
 from schemas.publication import PUBLISH_SCRIPT, Published, UserValues, publish_arguments
-from schemas.records import Recommendation, ScoredItem
+from schemas.records import Recommendation
 from schemas.redis_keys import RedisKeys, seq
 from schemas.redis_values import RecValue, profile_value, rec_value
 from schemas.state import UserState, decode_state
@@ -63,6 +65,7 @@ class RankWorker:
         self._side = ItemSide(self._redis, self._names, settings.publish)
         self._follower = ShelfFollower(self._redis, self._names, self.shelf, settings.bounds.neighbours)
         self._renderer = Renderer(self._redis, self._names, self.shelf, settings.publish)
+        self._log = ListLog(SOURCES)
         self._publish = self._redis.register_script(PUBLISH_SCRIPT)
         self.figures = Figures(self._redis, self._names, f"rank-{socket.gethostname()}-{os.getpid()}")
 
@@ -104,8 +107,8 @@ class RankWorker:
         now = _now()
         self._count(asked, len(users), ranked_at - began, written_at - ranked_at)
         log: list[bytes | None] = [None] * len(requests)
-        for place, user, ranked in zip(places, users, lists, strict=True):
-            log[place] = RECOMMENDATIONS.encode(_logged(user, ranked, now))
+        for place, message in zip(places, self._logged(users, lists, now), strict=True):
+            log[place] = message
         self.figures.write_when_due(_now(), [user.uid for user in users])
         return log
 
@@ -124,6 +127,28 @@ class RankWorker:
         )
         profile = profile_of(user, self._model, self._learning)
         return UserValues(user.uid, rec_value(rec), profile_value(profile), user.segments)
+
+    def _logged(self, users: Sequence[UserState], lists: Sequence[RankedList], now: int) -> list[bytes]:
+        if not lists:
+            return []
+        heads = [
+            Recommendation(
+                rec_id=_rec_id(user),
+                uid=user.uid,
+                seq=seq(user.born, user.n),
+                at=user.last,
+                written_at=now,
+                model=ranked.model,
+            )
+            for user, ranked in zip(users, lists, strict=True)
+        ]
+        return self._log.encode(
+            heads,
+            [ranked.items for ranked in lists],
+            [ranked.scores for ranked in lists],
+            [ranked.whys for ranked in lists],
+            np.concatenate([ranked.said for ranked in lists]),
+        )
 
     def _write(self, values: Sequence[UserValues], forgotten: Sequence[str]) -> None:
         if values:
@@ -153,23 +178,6 @@ class RankWorker:
         self.figures.count(lists, rank_s, redis_s)
         for request in asked:
             self.figures.late(request.edge, now - request.asked)
-
-
-def _logged(user: UserState, ranked: RankedList, now: int) -> Recommendation:
-    return Recommendation(
-        rec_id=_rec_id(user),
-        uid=user.uid,
-        seq=seq(user.born, user.n),
-        at=user.last,
-        written_at=now,
-        model=ranked.model,
-        items=tuple(
-            ScoredItem(item_id=item, score=score, why=why, sources=sources)
-            for item, score, why, sources in zip(
-                ranked.items, ranked.scores, ranked.whys, ranked.sources, strict=True
-            )
-        ),
-    )
 
 
 def _rec_id(user: UserState) -> str:
