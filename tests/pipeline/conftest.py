@@ -88,12 +88,18 @@ class LiveJob:
         return str(job)
 
     def counters(self) -> dict[str, int]:
-        """Headrace's own counters of the user step, by name without what Flink puts before it."""
+        """Headrace's own counters of the user step, by name without what Flink puts before it.
+
+        Flink gathers them when they are first asked for, so that the first answer may be empty.
+        """
+        return until(self._counters, "Flink tells the counters of the user step")
+
+    def _counters(self) -> dict[str, int]:
         job = self.job()
         for vertex in self.rest(f"/jobs/{job}")["vertices"]:
             place = f"/jobs/{job}/vertices/{vertex['id']}/subtasks/metrics"
             names = [each["id"] for each in self.rest(place) if ".headrace." in each["id"]]
-            if names:
+            if any(name.endswith(".headrace.accepted") for name in names):
                 asked = ",".join(name.replace(" ", "%20") for name in names)
                 return {
                     each["id"].split(".headrace.", 1)[1]: int(each["sum"])
