@@ -24,6 +24,7 @@ COMMANDS = {
     "run": ("jobs.run", "Run the personalization job alone, on Kafka or on a file."),
     "send": ("jobs.send", "Send events and items from files to Kafka."),
     "train": ("jobs.train", "Train a model bundle from event files."),
+    "limits": ("jobs.limits", "Write the outlier limits that a history of events implies."),
     "evaluate": ("jobs.evaluate", "Judge the lists on recorded events, beside baselines."),
     "serve": ("jobs.serve", "Serve the demo page."),
     "user": ("jobs.user", "Show what is kept of a user."),

@@ -16,6 +16,7 @@ from jobs import options
 from jobs.evaluate_report import EvaluationProgress, tell
 from jobs.headrace_list import HeadraceList
 from jobs.plain_stream import PlainStream
+from jobs.settings import Settings, load
 from jobs.training_events import TrainingEvents, read_training_events
 from operators.baseline_covisitation import LastItemCovisitation
 from operators.baseline_popularity import Popularity
@@ -26,6 +27,7 @@ from operators.prequential import Prequential, Recommender
 from operators.prequential_score import Evaluation
 from schemas.errors import HeadraceError
 
+DEFAULTS = Settings()
 HALF_LIFE_DAYS = 3.0
 _DAY_MS = 86_400_000.0
 
@@ -49,10 +51,12 @@ def evaluate(
     only: Sequence[str] = KNOWN,
     bundle: Bundle | None = None,
     progress: Callable[[Prequential], Any] = lambda trial: None,
+    settings: Settings = DEFAULTS,
 ) -> Evaluation:
     """Judge the recommenders named in `only`, side by side, over cleaned events in order of time.
 
-    With a bundle only events later than its data count. `progress` is called after each event. Raises
+    With a bundle only events later than its data count. `progress` is called after each event; `settings`
+    are those of the job. Raises
     `CannotJudge` for an unknown name and where the bundle has seen all events.
     """
     for name in only:
@@ -63,7 +67,7 @@ def evaluate(
     items = Numbering(item.item_id for item in data.items)
     recommenders: list[Recommender] = [BASELINES[name]() for name in BASELINES if name in only]
     if HeadraceList.name in only:
-        recommenders.insert(0, HeadraceList(items, PlainStream(data.items), bundle=bundle))
+        recommenders.insert(0, _headrace(items, data, bundle, settings))
     trial = Prequential(recommenders, items, count_from)
     for event in data.events:
         trial.take(event)
@@ -73,6 +77,13 @@ def evaluate(
         unused_rows=data.unused,
         seconds=round(time.perf_counter() - started, 1),
     )
+
+
+def _headrace(
+    items: Numbering, data: TrainingEvents, bundle: Bundle | None, settings: Settings
+) -> HeadraceList:
+    stream = PlainStream(data.items, settings.step, settings.statistics, settings.shelf)
+    return HeadraceList(items, stream, settings.rank, bundle)
 
 
 def _after(bundle: Bundle, data: TrainingEvents) -> int:
@@ -96,6 +107,7 @@ def command(
         list[str] | None, typer.Option(help=f"One of {', '.join(KNOWN)}; may be given again.")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Take only the first so many events.")] = None,
+    config: options.Config = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Judge Headrace's lists on recorded events, beside baselines.
@@ -107,11 +119,12 @@ def command(
     """
     bundle = None if model is None else load_bundle(model)
     shown = not as_json and sys.stderr.isatty()
-    data = read_training_events(file, items)
+    settings = load(config)
+    data = read_training_events(file, items, settings.ingest.with_limits())
     if limit is not None:
         data = replace(data, events=data.events[:limit])
     with EvaluationProgress(len(data.events), shown) as bar:
-        done = evaluate(data, tuple(only or KNOWN), bundle, bar.update)
+        done = evaluate(data, tuple(only or KNOWN), bundle, bar.update, settings)
     if as_json:
         print(msgspec.json.encode(done).decode())
     else:

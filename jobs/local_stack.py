@@ -98,6 +98,10 @@ class LocalStack:
         self._told["HEADRACE_KAFKA__BROKERS"] = self.kafka.brokers
         return self.kafka
 
+    def tell(self, **variables: str) -> None:
+        """Settings for the commands that are started from now on, as environment variables."""
+        self._told |= variables
+
     def start_job(self) -> str:
         """Start `headrace run` and wait until all its tasks run; the address of Flink's web UI."""
         port = claim(

@@ -18,7 +18,6 @@ from jobs.settings import load
 from jobs.train_ranker import MOST_MICROSECONDS
 from jobs.training import Training, TrainingSettings
 from jobs.training_report import TrainingReport, TriedReport
-from operators.user_step import StepSettings
 
 
 def command(
@@ -46,8 +45,10 @@ def command(
     settings = load(config)
     training = Training(
         TrainingSettings(lists=lists, validation=validation, seed=seed),
-        step=StepSettings(affinity=settings.affinity, drift=settings.drift),
+        step=settings.step,
         statistics=settings.statistics,
+        rank=settings.rank,
+        ingest=settings.ingest.with_limits(),
     )
     folder = out if out is not None else next_version(Path("models") / file.name.split(".")[0])
     before = None if until is None else int(until.replace(tzinfo=UTC).timestamp() * 1000)

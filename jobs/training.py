@@ -21,6 +21,7 @@ from jobs.training_report import TrainingReport, metrics, reported
 from jobs.training_set import ListSampler
 from operators.bundle_manifest import DataSpan, Manifest
 from operators.features import FEATURES
+from operators.ingest_settings import IngestSettings
 from operators.onnx_scorer import OnnxScorer
 from operators.ranker import RankSettings
 from operators.statistics import StatisticsSettings
@@ -52,7 +53,7 @@ class TrainingSettings:
 
 
 class Training:
-    """One training with its settings; `step`, `statistics` and `rank` are those that the job runs with."""
+    """One training with its settings; `step`, `statistics`, `rank` and `ingest` are the job's."""
 
     def __init__(
         self,
@@ -60,11 +61,13 @@ class Training:
         step: StepSettings | None = None,
         statistics: StatisticsSettings | None = None,
         rank: RankSettings | None = None,
+        ingest: IngestSettings | None = None,
     ) -> None:
         self._settings = settings
         self._step = step or StepSettings()
         self._statistics = statistics or StatisticsSettings()
         self._rank = rank or RankSettings()
+        self._ingest = ingest or IngestSettings()
         self._seconds: dict[str, float] = {}
 
     def run(
@@ -85,7 +88,7 @@ class Training:
         refuse_existing(folder)
         start = time.perf_counter()
         data = read_training_events(
-            file, items_file, progress=lambda row, rows: progress("read", row, rows), until=until
+            file, items_file, self._ingest, lambda row, rows: progress("read", row, rows), until
         )
         start = self._done("read", start)
         first, second = split(data.events, self._settings.factor_share, self._settings.ranker_share)

@@ -15,6 +15,7 @@ from jobs.settings import load
 from schemas.errors import HeadraceError
 
 HISTORY = Path(__file__).parents[1] / "data" / "online_retail_2010_2011.parquet"
+LIMITS = HISTORY.with_name("online_retail_limits.json")
 DEMO_RATE = "100/s"
 DEMO_HEAD_START = 60_000
 """Events of the demo's history that are there when one begins to watch: three months of a shop."""
@@ -77,6 +78,8 @@ def _start(stack: LocalStack, demo: bool, rate: str) -> None:
     say("Redis", server.url, f"{redis_cli()} -p {server.port} --scan --pattern 'hr:rec:*' | head")
     broker = stack.start_kafka()
     say("Kafka", broker.brokers, f"headrace send FILE --brokers {broker.brokers}")
+    if demo:
+        stack.tell(HEADRACE_INGEST__LIMITS_FILE=str(LIMITS))
     say("Flink", f"{stack.start_job()}", "the personalize job runs")
     if demo:
         stack.start_replay(HISTORY, rate, DEMO_HEAD_START)

@@ -56,33 +56,39 @@ NO_LIMITS = OutlierLimits()
 def outlier_limits(
     samples: Iterable[tuple[str, float]],
     *,
-    threshold: float = 8.0,
+    threshold: float = 6.0,
     least: int = 30,
-    least_spread: float = 0.25,
+    least_spread: float = 0.34,
 ) -> dict[str, tuple[float, float]]:
     """By category the range outside which a positive number is an outlier; `ANY_CATEGORY` over all samples.
 
     A number is an outlier when the robust z of its logarithm, (ln x - median) / (1.4826 MAD), exceeds
     `threshold` in size (Iglewicz and Hoaglin, 1993; of the logarithm, since prices spread by factors).
-    1.4826 MAD is taken to be at least `least_spread`, so that a category that is nearly always sold one
-    by one does not refuse a dozen. Categories with fewer than `least` samples get no limits.
+    1.4826 MAD is taken to be at least that of all samples and `least_spread`, so that a category of few items,
+    or one that is nearly always sold one by one, does not refuse the next item or a dozen. Categories with
+    fewer than `least` samples get no limits.
 
-    >>> outlier_limits([("mugs", 10.0)] * 40, threshold=8)["mugs"]
-    (1.3533528323661272, 73.89056098930652)
+    >>> [round(limit, 2) for limit in outlier_limits([("mugs", 10.0)] * 40)["mugs"]]
+    [1.3, 76.91]
     """
     logs: dict[str, list[float]] = {ANY_CATEGORY: []}
     for category, number in samples:
         if number > 0 and math.isfinite(number):
             logs.setdefault(category, []).append(math.log(number))
             logs[ANY_CATEGORY].append(math.log(number))
+    spread_of_all = max(_spread(logs[ANY_CATEGORY]), least_spread) if logs[ANY_CATEGORY] else least_spread
     limits = {}
     for category, values in logs.items():
         if len(values) < least:
             continue
-        middle = median(values)
-        spread = max(_SIGMA_PER_MAD * median(abs(value - middle) for value in values), least_spread)
+        middle, spread = median(values), max(_spread(values), spread_of_all)
         limits[category] = (math.exp(middle - threshold * spread), math.exp(middle + threshold * spread))
     return limits
+
+
+def _spread(logs: list[float]) -> float:
+    middle = median(logs)
+    return _SIGMA_PER_MAD * median(abs(value - middle) for value in logs)
 
 
 def limits_of(
@@ -90,7 +96,7 @@ def limits_of(
     category_of: Callable[[str], str],
     price_types: Container[str],
     *,
-    threshold: float = 8.0,
+    threshold: float = 6.0,
 ) -> OutlierLimits:
     """The limits that a history of events of `price_types` implies for the prices and quantities to come."""
     prices: list[tuple[str, float]] = []
