@@ -43,7 +43,7 @@ class FactorNeighbours:
     @property
     def width(self) -> int:
         """Neighbours of an item at most."""
-        return self._neighbours.shape[1]
+        return int(self._neighbours.shape[1])
 
     def numbered(self, shelf: Shelf) -> FactorArrays:
         """The neighbours by the shelf's item numbers as they are now. Hold the shelf's lock."""

@@ -87,7 +87,7 @@ def place_of(slot: NDArray[np.int32], items: NDArray[np.int32], listed: int, ite
 def may_name(screen: Screen, state: NDArray[np.uint8], place: int, item: int) -> bool:
     """Whether an item on the sheet may be a candidate; one that may not is marked, to be judged once."""
     if state[place] != OPEN:
-        return state[place] == NAMED
+        return bool(state[place] == NAMED)
     hashes = screen.hashes
     hashed = len(hashes) > 0 and is_hashed(screen.sieve, hashes, screen.catalogue.id_hash[item])
     if hashed or not may_show(screen.catalogue, item, screen.market, screen.now):
@@ -108,7 +108,7 @@ def name_best(screen: Screen, column: int, limit: int, sheet: ScoreSheet, listed
     for place in range(listed):
         if score[place] <= 0.0:
             continue
-        key = np.int64(bits[place]) << 32 | (_LAST_PLACE - place)
+        key = int(bits[place]) << 32 | (_LAST_PLACE - place)
         if would_keep(best, held, limit, key) and may_name(screen, state, place, items[place]):
             held = keep_best(best, held, limit, key)
     for k in range(held):

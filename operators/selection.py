@@ -5,21 +5,56 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.compiled import compiled
+from operators.compiled import compiled, compiled_in_place
 from operators.shelf_catalogue import CatalogueArrays
 
 
-@compiled
-def _before(catalogue: CatalogueArrays, score: float, item: int, other_score: float, other: int) -> bool:
-    """Whether an item goes before another: by score, by the first 16 bytes of the id, by its hash."""
-    if score != other_score:
-        return score > other_score
-    key, other_key = catalogue.id_key[item], catalogue.id_key[other]
-    if key[0] != other_key[0]:
-        return bool(key[0] < other_key[0])
-    if key[1] != other_key[1]:
-        return bool(key[1] < other_key[1])
-    return bool(catalogue.id_hash[item] < catalogue.id_hash[other])
+@compiled_in_place
+def _goes_first(id_key: NDArray[np.uint64], id_hash: NDArray[np.uint32], item: int, other: int) -> bool:
+    """Whether an item goes before another of the same score: by the first 16 bytes of the id, by its hash."""
+    if id_key[item, 0] != id_key[other, 0]:
+        return bool(id_key[item, 0] < id_key[other, 0])
+    if id_key[item, 1] != id_key[other, 1]:
+        return bool(id_key[item, 1] < id_key[other, 1])
+    return bool(id_hash[item] < id_hash[other])
+
+
+@compiled_in_place
+def _choose(
+    catalogue: CatalogueArrays,
+    item: NDArray[np.int32],
+    first: int,
+    end: int,
+    score: NDArray[np.float32],
+    left: NDArray[np.int32],
+    value: NDArray[np.float32],
+    chosen: NDArray[np.int32],
+) -> None:
+    """Fill `chosen` with the best rows from `first` to `end`; `left` and `value` are working memory."""
+    id_key, id_hash, group = catalogue.id_key, catalogue.id_hash, catalogue.group
+    count = end - first
+    for k in range(count):
+        row = first + k
+        left[k] = row
+        value[k] = score[row] if score[row] == score[row] else -np.inf
+    taken = 0
+    while taken < len(chosen) and count > 0:
+        best = 0
+        for k in range(1, count):
+            if value[k] < value[best]:
+                continue
+            if value[k] > value[best] or _goes_first(id_key, id_hash, item[left[k]], item[left[best]]):
+                best = k
+        row = left[best]
+        count -= 1
+        left[best], value[best] = left[count], value[count]
+        own = group[item[row]]
+        twin = False
+        for j in range(taken):
+            twin = twin or (own >= 0 and group[item[chosen[j]]] == own)
+        if not twin:
+            chosen[taken] = row
+            taken += 1
 
 
 @compiled
@@ -37,25 +72,8 @@ def select(
     """
     m = len(start) - 1
     chosen = np.full((m, length), -1, np.int32)
-    left = np.empty(len(item), np.bool_)
-    left[:] = True
+    left = np.empty(len(item), np.int32)
+    value = np.empty(len(item), np.float32)
     for k in range(m):
-        taken = 0
-        while taken < length:
-            best, best_score = -1, -np.inf
-            for row in range(start[k], start[k + 1]):
-                if left[row]:
-                    value = score[row] if score[row] == score[row] else -np.inf
-                    if best < 0 or _before(catalogue, value, item[row], best_score, item[best]):
-                        best, best_score = row, value
-            if best < 0:
-                break
-            left[best] = False
-            group = catalogue.group[item[best]]
-            twin = False
-            for j in range(taken):
-                twin = twin or (group >= 0 and catalogue.group[item[chosen[k, j]]] == group)
-            if not twin:
-                chosen[k, taken] = best
-                taken += 1
+        _choose(catalogue, item, start[k], start[k + 1], score, left, value, chosen[k])
     return chosen

@@ -28,10 +28,10 @@ class KnnScratch(NamedTuple):
     """Working memory. `slot` int32[S] says by session row where it stands in the columns of the sessions met,
     counted from 1 (0: not met, as everywhere between users).
 
-    Those columns are `serial` int64[M] (`spare` is another for sorting), `similarity` float32[M] and `shared` int32[M], the place in the query
-    of the newest item shared. `left` int64[64] is how far each query item's list was read. `best` int64[k]
-    are keys of the nearest, and `row` int64[k], `score` float32[k] and `newest_shared` int32[k] those
-    sessions, the nearest first.
+    Those columns are `serial` int64[M] (`spare` is another, to sort in), `similarity` float32[M] and `shared`
+    int32[M], the place in the query of the newest item shared. `left` int64[64] is how far each query item's
+    list was read. `best` int64[k] are keys of the nearest, and `row` int64[k], `score` float32[k] and
+    `newest_shared` int32[k] those sessions, the nearest first.
     """
 
     slot: NDArray[np.int32]
@@ -126,7 +126,7 @@ def nearest_sessions(
                     met += 1
                     slot[row] = met
             left[j] = place
-    latest = np.int64(0)
+    latest = 0
     if met > newest:
         # What was met before the last window is newer than all that was met in it.
         latest = _greatest(serials, before, met, newest - before, scratch.spare)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from operators.compiled import compiled_in_place
 from operators.ranked_rows import RowArrays
-from operators.score_sheet import CATEGORY, NAMED, TRENDING, Screen, ScoreSheet, may_name, place_of
+from operators.score_sheet import CATEGORY, NAMED, TRENDING, ScoreSheet, Screen, may_name, place_of
 
 
 @compiled_in_place

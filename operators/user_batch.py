@@ -79,7 +79,7 @@ class UserBatch:
         user = np.repeat(np.arange(m), np.array([len(state.recent) for state in states], np.int64))
         # Items that the shelf does not know leave no gap, and what is beyond RECENT goes.
         known = numbers >= 0
-        before = np.cumsum(known) - known
+        before: NDArray[np.int64] = np.cumsum(known) - known
         first = np.searchsorted(user, np.arange(m))
         place = before - np.append(before, 0)[first][user]
         kept = np.flatnonzero(known & (place < RECENT))

@@ -7,6 +7,7 @@ times as long to make as to write.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -18,6 +19,9 @@ from schemas.records import Recommendation, ScoredItem
 from schemas.varint import long_bytes
 
 _NONE, _SOME = b"\x00", b"\x02"
+_KEPT_TEXTS = 16_384
+"""Items and reasons come again and again."""
+
 _LENGTHS = tuple(long_bytes(length) for length in range(256))
 
 
@@ -56,17 +60,13 @@ class ListLog:
         `items`, `scores` and `whys` are those of each list; `said` float[places, sources], over the places of
         all lists in turn, is what each source said, 0 where it named nothing.
         """
-        texts: dict[str, bytes] = {}
-        for text in {*chain.from_iterable(items), *chain.from_iterable(whys)}:
-            texts[text] = _text(text)
-        text_of = texts.__getitem__
         named = said != 0.0
         counts = named.sum(axis=1).tolist()
         cells = [_cells(key, said[:, column], named[:, column]) for column, key in enumerate(self._keys)]
         parts = zip(
-            map(text_of, chain.from_iterable(items)),
+            map(_text, chain.from_iterable(items)),
             _cells(b"", np.fromiter(chain.from_iterable(scores), np.float64), None),
-            map(text_of, chain.from_iterable(whys)),
+            map(_text, chain.from_iterable(whys)),
             [self._counts[count] for count in counts],
             *cells,
             [_NONE if count else b"" for count in counts],
@@ -83,6 +83,7 @@ class ListLog:
         return messages
 
 
+@lru_cache(maxsize=_KEPT_TEXTS)
 def _text(text: str) -> bytes:
     data = text.encode()
     length = len(data)
