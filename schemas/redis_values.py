@@ -29,7 +29,8 @@ class RecValue(msgspec.Struct, frozen=True, kw_only=True):
     """`hr:rec:{uid}`: the user's list, best first. An item is `[item_id, score, why]`.
 
     `at` is the event time the list was computed for; `model` names the ranker; `experiment` maps
-    experiment to variant. `why` is `because_viewed:<item_id>`, `trending:<scope>` or `for_you`.
+    experiment to variant. `why` is `because_viewed:<item_id>`,
+    `because_bought:<item_id>`, `trending:<scope>` or `for_you`.
     """
 
     v: int = 1
