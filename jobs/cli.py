@@ -29,6 +29,7 @@ COMMANDS = {
     "serve": ("jobs.serve", "Serve the demo page."),
     "user": ("jobs.user", "Show what is kept of a user."),
     "schema": ("jobs.schema", "Register a producer's own event schema."),
+    "bench": ("jobs.bench", "Measure speed, latency and size."),
 }
 """By name: the module, and the line that `--help` shows."""
 

@@ -99,7 +99,11 @@ def register_functions(tables: StreamTableEnvironment, plan: Plan) -> None:
         ("publish_co_visits", PublishCoVisits(worker), DataTypes.INT()),
         ("publish_popularity", PublishPopularity(worker), DataTypes.INT()),
         ("publish_steps", PublishSteps(worker), DataTypes.INT()),
-        ("publish_items", PublishItems(worker, plan.step.ingest, plan.step.preload, plan.step.catalog_topic), DataTypes.BYTES()),
+        (
+            "publish_items",
+            PublishItems(worker, plan.step.ingest, plan.step.preload, plan.step.catalog_topic),
+            DataTypes.BYTES(),
+        ),
     ):
         tables.create_temporary_system_function(
             name, udf(function, result_type=result, func_type="pandas", deterministic=False)

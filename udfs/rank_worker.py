@@ -59,8 +59,8 @@ class RankWorker:
         self._ranker = Ranker(self.shelf, settings.rank, bundle)
         self._model = AffinityModel(settings.affinity)
         self._learning = {
-            "affinity": ", ".join(self._model.classes()),
-            "drift": ", ".join(DriftDetector(settings.drift).classes()),
+            "affinity": _names(self._model.classes()),
+            "drift": _names(DriftDetector(settings.drift).classes()),
         }
         self._side = ItemSide(self._redis, self._names, settings.publish)
         self._follower = ShelfFollower(self._redis, self._names, self.shelf, settings.bounds.neighbours)
@@ -178,6 +178,11 @@ class RankWorker:
         self.figures.count(lists, rank_s, redis_s)
         for request in asked:
             self.figures.late(request.edge, now - request.asked)
+
+
+def _names(classes: Sequence[str]) -> str:
+    """The classes without their settings, which every profile would repeat."""
+    return ", ".join(name.partition("(")[0] for name in classes)
 
 
 def _rec_id(user: UserState) -> str:
