@@ -15,17 +15,6 @@ from implicit.als import AlternatingLeastSquares
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-EVENT_WEIGHTS: dict[str, float] = {
-    "view": 1.0,
-    "click": 1.0,
-    "dwell": 0.5,
-    "like": 3.0,
-    "rating": 2.0,
-    "add_to_cart": 4.0,
-    "purchase": 6.0,
-}
-"""What one event says for an item; types that are not here say nothing, or say it against the item."""
-
 
 @dataclass(frozen=True)
 class FactorSettings:

@@ -23,7 +23,6 @@ from schemas.redis_keys import category_scope, country_scope
 from schemas.state import RecentItem, UserState
 
 DAY = 86_400_000
-HOUR = 3_600_000
 
 LIST_TYPES = EVENT_TYPES - {"scroll", "impression", "dwell", "consent", "form_submit", "refund"}
 """Event types that can change a list, and so ask for a refresh. A type that is not known changes none."""

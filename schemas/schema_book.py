@@ -12,7 +12,6 @@ from schemas.schema_registry import SchemaSource
 
 T = TypeVar("T")
 
-_MAGIC = 0
 _FRAME_SIZE = 5
 _REMEMBERED_FAILURES = 1000
 
