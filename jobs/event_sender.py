@@ -21,9 +21,6 @@ from schemas.codec import DEAD_LETTERS, EVENTS, ITEMS
 from schemas.reason import Reason
 from schemas.records import DeadLetter, Event, Item
 
-REFUSED: Final = "refused_by_kafka"
-"""Reason of events that the broker or its limits do not take."""
-
 _BATCH_BYTES: Final = 256 * 1024
 _LINGER_MS: Final = 5
 _MARK_EVERY: Final = 2_000
@@ -168,7 +165,7 @@ class EventSender:
 
     def _refuse(self, message: _Message, error: KafkaError) -> None:
         self.events -= 1
-        self._dead_letter(REFUSED, str(error), message.event, message.value)
+        self._dead_letter(Reason.REFUSED_BY_KAFKA, str(error), message.event, message.value)
 
     def _dead_letter(self, reason: str, detail: str, event: Event, payload: bytes) -> None:
         if len(payload) > _LARGEST_PAYLOAD:
