@@ -2,6 +2,10 @@
 
 Each rank worker writes its hash once a second. Every figure is cumulative since the worker started, so a
 reader takes differences, and figures of several workers add up.
+
+Its fields: `at` is the wall clock in ms; `lists` and `batches` count what was written; `rank_us` and `redis_us`
+are microseconds spent; `leading_ms` and `trailing_ms` are encoded `Histogram`s of the time from the event to
+the acknowledged write, for leading-edge and trailing refreshes.
 """
 
 from __future__ import annotations
@@ -10,18 +14,13 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 RECENT = "recent"
-"""The one name under `stats` that is no worker: `RedisKeys.stats(RECENT)` is a list of the pseudonyms
+"""A name under `stats` that is no worker: `RedisKeys.stats(RECENT)` is a list of the pseudonyms
 published last, newest first, of at most `RECENT_LENGTH`."""
 
 RECENT_LENGTH = 100
 
 WORKERS = "workers"
 """Another name under `stats` that is no worker: a hash of the workers' names and when each wrote last (ms)."""
-
-STATS_FIELDS = ("at", "lists", "batches", "rank_us", "redis_us", "leading_ms", "trailing_ms")
-"""Fields of the hash: `at` is the wall clock in ms; `lists` and `batches` count what was written; `rank_us`
-and `redis_us` are microseconds spent; `leading_ms` and `trailing_ms` are encoded `Histogram`s of the time
-from the event to the acknowledged write, for leading-edge and trailing refreshes."""
 
 BUCKETS_MS: tuple[int, ...] = (
     *range(1, 10, 1),
