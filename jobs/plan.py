@@ -26,7 +26,6 @@ def live_plan(settings: Settings) -> Plan:
         control=kafka.control,
         recommendations=kafka.recommendations,
         messages=(kafka.dead_letters, kafka.drift, kafka.segment_changes, kafka.control_status),
-        client={},
     )
     preload = Preload(kafka.brokers, kafka.control, registry=kafka.registry)
     pressure = PressureGauge(settings.redis_url(), settings.redis.prefix)

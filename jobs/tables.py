@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,10 +20,7 @@ class Tables(Protocol):
 
 @dataclass(frozen=True)
 class KafkaTables:
-    """Topics; `messages` are those that the job writes to besides the recommendations.
-
-    `bounded` stops at what the topics hold when the job starts.
-    """
+    """Topics; `messages` are those that the job writes to besides the recommendations."""
 
     brokers: str
     group: str
@@ -32,8 +29,6 @@ class KafkaTables:
     control: str
     recommendations: str
     messages: Sequence[str]
-    client: Mapping[str, str]
-    bounded: bool = False
 
     def all(self) -> Iterator[str]:
         """The DDL of every table."""
@@ -50,19 +45,16 @@ class KafkaTables:
         yield from redis_tables()
 
     def _source(self, name: str, topic: str, watermark: str) -> str:
-        bounded = ", 'scan.bounded.mode' = 'latest-offset'" if self.bounded else ""
         return f"""create temporary table {name} (
             message bytes, topic string metadata virtual, part int metadata from 'partition' virtual,
             place bigint metadata from 'offset' virtual,
             ts timestamp_ltz(3) metadata from 'timestamp' virtual,
             watermark for ts as {watermark}) with (
             {self._connection()}, 'topic' = '{topic}', 'properties.group.id' = '{self.group}',
-            'scan.startup.mode' = 'earliest-offset', 'format' = 'raw'{bounded})"""
+            'scan.startup.mode' = 'earliest-offset', 'format' = 'raw')"""
 
     def _connection(self) -> str:
-        options = {"connector": "kafka", "properties.bootstrap.servers": self.brokers}
-        options |= {f"properties.{key}": value for key, value in self.client.items()}
-        return ", ".join(f"'{key}' = '{_quoted(value)}'" for key, value in options.items())
+        return f"'connector' = 'kafka', 'properties.bootstrap.servers' = '{_quoted(self.brokers)}'"
 
 
 @dataclass(frozen=True)
