@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from operators.affinity import WEIGHTS
 from operators.item_step import session_key, top_level
 from operators.shelf import Shelf
+from schemas.redis_keys import category_scope, country_scope
 from schemas.state import UserState
 
 RECENT = 20
@@ -99,7 +100,9 @@ class UserBatch:
             purchased=purchased,
             favourite=np.array([codes for codes, _ in favourites], np.int32).reshape(m, FAVOURITES),
             favourite_share=np.array([shares for _, shares in favourites], np.float32).reshape(m, FAVOURITES),
-            country=np.array([scope("country:" + s.country) if s.country else -1 for s in states], np.int32),
+            country=np.array(
+                [scope(country_scope(s.country)) if s.country else -1 for s in states], np.int32
+            ),
             market=np.array([market(s.country) for s in states], np.int32),
             device=np.array([_DEVICES.get(s.device or "", -1) for s in states], np.int8),
             affinity=np.frombuffer(
@@ -125,5 +128,5 @@ def _favourites(state: UserState, shelf: Shelf) -> tuple[list[int], list[float]]
         return _NONE
     best = sorted([(-count, name) for name, count in counts.items()])[:FAVOURITES]
     missing = FAVOURITES - len(best)
-    codes = [shelf.scopes.code("category:" + name) for _, name in best]
+    codes = [shelf.scopes.code(category_scope(name)) for _, name in best]
     return codes + [-1] * missing, [-less / total for less, _ in best] + [0.0] * missing
