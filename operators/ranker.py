@@ -127,7 +127,7 @@ class Ranker:
         if not states:
             return []
         with self._shelf.lock:
-            users, candidates = self.candidates(states, now_ms, exclude)
+            users, candidates = self._candidates(states, now_ms, exclude)
             scores = self._scores(users, candidates)
             chosen = select(
                 self._shelf.catalogue.arrays, candidates.item, candidates.start, scores, self._settings.length
@@ -141,13 +141,13 @@ class Ranker:
                     lists[k] = _said_for_you(made)
         return lists
 
-    def candidates(
+    def _candidates(
         self,
         states: Sequence[UserState],
         now_ms: Sequence[int],
         exclude: Sequence[Sequence[str]] | None = None,
     ) -> tuple[UserBatch, Candidates]:
-        """What `rank` chooses from: also what training looks at. Hold the shelf's lock."""
+        """What `rank` chooses from. Hold the shelf's lock."""
         users = UserBatch.of(states, self._shelf, now_ms)
         barred = BarredItems.of(exclude, [self._hashes(state) for state in states], self._shelf)
         return users, self._finder.find(users, barred)
