@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -74,8 +75,6 @@ def use() -> Path:
 
 
 def _python_bin() -> str:
-    import sys
-
     return str(Path(sys.executable).parent)
 
 

@@ -13,7 +13,7 @@ import msgspec
 from rich.console import Console
 
 from infra import jars, java
-from infra.ports import claim, free_port
+from infra.ports import claim
 from infra.redis import RedisServer
 from jobs.avro_files import write_avro
 from jobs.files import carries_items, open_events, open_items
@@ -62,7 +62,7 @@ def run_file(
     with ExitStack() as ending:
         spool = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="headrace-")))
         if own_redis:
-            server = ending.enter_context(RedisServer(port=free_port()))
+            server = ending.enter_context(RedisServer())
             told = told.model_copy(update={"redis": told.redis.model_copy(update={"url": server.url})})
         else:
             summary.redis = told.redis.url

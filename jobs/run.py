@@ -11,14 +11,13 @@ from typing import Annotated
 import typer
 
 from infra import jars, java
+from infra.flink import USUAL_WEB_PORT
 from infra.kafka import topic_names
 from infra.ports import claim
 from jobs import options, settings
 from jobs.checkpoints import newest_checkpoint
 from jobs.settings import Settings
 from schemas.errors import HeadraceError
-
-USUAL_WEB_PORT = 8081
 
 
 class NotReady(HeadraceError):  # noqa: N818 (a state, told as one line)
