@@ -56,8 +56,7 @@ def evaluate(
     """Judge the recommenders named in `only`, side by side, over cleaned events in order of time.
 
     With a bundle only events later than its data count. `progress` is called after each event; `settings`
-    are those of the job. Raises
-    `CannotJudge` for an unknown name and where the bundle has seen all events.
+    are those of the job. Raises `CannotJudge` for an unknown name and where the bundle has seen all events.
     """
     for name in only:
         if name not in KNOWN:

@@ -74,7 +74,7 @@ def try_rankers(
 
 
 def choose(tried: Sequence[TriedRanker]) -> TriedRanker:
-    """The best validation MRR among those of at most 80 µs a user that beat the blend by more than noise.
+    """The best validation MRR among those of `MOST_MICROSECONDS` a user at most that beat the blend by more than noise.
 
     Where there is none, the blend.
     """

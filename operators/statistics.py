@@ -1,4 +1,4 @@
-"""Which items go together and which are popular, both fading: `item_statistics.sql` as a class."""
+"""Which items go together and which are popular, both fading: `co_visits.sql` and `popularity.sql` as classes."""
 
 from __future__ import annotations
 
