@@ -53,5 +53,5 @@ class TimedWorker(RankWorker):
         self._in_values += time.perf_counter() - began
         return values
 
-    def _write(self, values: Sequence[UserValues], forgotten: Sequence[str]) -> None:
+    def _write(self, values: Sequence[UserValues]) -> None:
         self._ranked_at = time.perf_counter()

@@ -93,17 +93,14 @@ def follow_users(tables: StreamTableEnvironment, plan: Plan) -> None:
 
 def register_functions(tables: StreamTableEnvironment, plan: Plan) -> None:
     """The vectorised functions, by the names that the SQL uses."""
-    worker = plan.worker
+    worker, step = plan.worker, plan.step
+    items = PublishItems(worker, step.ingest, step.preload, step.catalog_topic)
     for name, function, result in (
         ("rank_users", RankUsers(worker), DataTypes.BYTES()),
         ("publish_co_visits", PublishCoVisits(worker), DataTypes.INT()),
         ("publish_popularity", PublishPopularity(worker), DataTypes.INT()),
         ("publish_steps", PublishSteps(worker), DataTypes.INT()),
-        (
-            "publish_items",
-            PublishItems(worker, plan.step.ingest, plan.step.preload, plan.step.catalog_topic),
-            DataTypes.BYTES(),
-        ),
+        ("publish_items", items, DataTypes.BYTES()),
     ):
         tables.create_temporary_system_function(
             name, udf(function, result_type=result, func_type="pandas", deterministic=False)

@@ -21,12 +21,15 @@ from operators.pressure import Pressure, PressureGauge
 from operators.refresh import Edge, RefreshPolicy, RefreshSettings
 from operators.refresh_request import FINAL, FORGET, LEADING, TRAILING, RefreshRequest, encode_request
 from operators.user_step import LATE, NOTHING_MORE, StepOutcome, StepSettings, UserStep
-from schemas.codec import DEAD_LETTERS, DRIFT_ALERTS
+from schemas.codec import DEAD_LETTERS, DRIFT_ALERTS, EVENTS
 from schemas.key_of import KeyOf
 from schemas.pseudonym import Pseudonym
 from schemas.reason import Reason
 from schemas.records import EVENT_TYPES, Event
 from schemas.state import UserState, decode_state, encode_state
+
+OURS = EVENTS.header
+"""What messages of our own newest schema begin with: the key selector can always read those."""
 
 UNUSABLE = "\0"
 """What keys of messages begin with that show no user; a user id never does."""
@@ -136,7 +139,11 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         now = time.time_ns() // 1_000_000
         record_time = ctx.timestamp()
         event = self._ingest.accept(message, record_time, now)
-        if isinstance(event, Event) and ctx.get_current_key().startswith(UNUSABLE):
+        if (
+            isinstance(event, Event)
+            and not message.startswith(OURS)
+            and ctx.get_current_key().startswith(UNUSABLE)
+        ):
             # It became readable between the key selector and here: its user's record is elsewhere.
             event = Rejected(
                 Reason.UNKNOWN_SCHEMA, "its schema became known too late to find its user; send it again"
@@ -150,7 +157,11 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         else:
             user = decode_state(stored)
         if event.type == "forget":
-            yield from self._forget(user, event, now)
+            if event.time < user.born:
+                # A retry of one that was obeyed: this record is of later events.
+                self._duplicates.inc()
+            else:
+                yield from self._forget(user, now)
             return
         window = self._drift_state.value() if self._step.needs_drift_window(user, event) else None
         outcome = self._step.update(user, event, window)
@@ -239,7 +250,7 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
             timers.register_processing_time_timer(due)
         return None
 
-    def _forget(self, user: UserState, event: Event, now: int) -> Iterator[Row]:
+    def _forget(self, user: UserState, now: int) -> Iterator[Row]:
         self._state.clear()
         self._drift_state.clear()
         self._accepted.inc()

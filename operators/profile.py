@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import astuple
 
 from operators.affinity import AffinityModel
+from operators.drift import DriftDetector
 from schemas.redis_keys import seq
 from schemas.redis_values import DriftValue, ProfileValue, SessionValue
 from schemas.state import UserState
@@ -14,7 +15,7 @@ SHOWN_AFFINITIES = 8
 
 
 def profile_of(user: UserState, model: AffinityModel, learning: dict[str, str]) -> ProfileValue:
-    """The published profile of a user record; `learning` names the classes that learn and detect.
+    """The published profile of a user record; `learning` is that of `learning_classes`.
 
     >>> from operators.affinity import AffinitySettings
     >>> profile_of(UserState("u", born=5, n=2), AffinityModel(AffinitySettings()), {}).seq
@@ -40,6 +41,21 @@ def profile_of(user: UserState, model: AffinityModel, learning: dict[str, str]) 
         drift=DriftValue(drifts=affinity.drifts, at=affinity.drifted_at, labelled=affinity.labelled),
         learning=learning,
     )
+
+
+def learning_classes(model: AffinityModel, detector: DriftDetector) -> dict[str, str]:
+    """The classes that learn and detect, as the profile names them: without settings, which all profiles would repeat.
+
+    >>> from operators.affinity import AffinitySettings
+    >>> from operators.drift import DriftSettings
+    >>> learning_classes(AffinityModel(AffinitySettings()), DriftDetector(DriftSettings()))["drift"]
+    'river.drift.ADWIN'
+    """
+    return {"affinity": _names(model.classes()), "drift": _names(detector.classes())}
+
+
+def _names(classes: list[str]) -> str:
+    return ", ".join(name.partition("(")[0] for name in classes)
 
 
 def _most(categories: dict[str, float]) -> list[str]:

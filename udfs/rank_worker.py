@@ -19,7 +19,7 @@ from operators.affinity import AffinityModel
 from operators.bundle import load_bundle
 from operators.candidates import SOURCES
 from operators.drift import DriftDetector
-from operators.profile import profile_of
+from operators.profile import learning_classes, profile_of
 from operators.ranker import RankedList, Ranker
 from operators.refresh_request import FORGET, RefreshRequest, decode_request
 from operators.shelf import Shelf
@@ -58,10 +58,7 @@ class RankWorker:
             logger.warning("no model bundle is configured: lists come from neighbours, sessions and trending")
         self._ranker = Ranker(self.shelf, settings.rank, bundle)
         self._model = AffinityModel(settings.affinity)
-        self._learning = {
-            "affinity": _names(self._model.classes()),
-            "drift": _names(DriftDetector(settings.drift).classes()),
-        }
+        self._learning = learning_classes(self._model, DriftDetector(settings.drift))
         self._side = ItemSide(self._redis, self._names, settings.publish)
         self._follower = ShelfFollower(self._redis, self._names, self.shelf, settings.bounds.neighbours)
         self._renderer = Renderer(self._redis, self._names, self.shelf, settings.publish)
@@ -94,15 +91,16 @@ class RankWorker:
         asked = [decode_request(request) for request in requests]
         states = [decode_state(request.state) for request in asked]
         last = {state.uid: place for place, state in enumerate(states)}
-        forgotten = [uid for uid, place in last.items() if asked[place].edge == FORGET]
-        for uid in forgotten:
-            del last[uid]
-        places = list(last.values())
+        forgotten = list(
+            {state.uid for state, each in zip(states, asked, strict=True) if each.edge == FORGET}
+        )
+        places = [place for place in last.values() if asked[place].edge != FORGET]
         users = [states[place] for place in places]
         lists = self._ranker.rank(users, [user.last for user in users]) if users else []
         values = [self._values(user, ranked) for user, ranked in zip(users, lists, strict=True)]
         ranked_at = time.perf_counter()
-        self._write(values, forgotten)
+        self._forget(forgotten)
+        self._write(values)
         written_at = time.perf_counter()
         now = _now()
         self._count(asked, len(users), ranked_at - began, written_at - ranked_at)
@@ -150,15 +148,18 @@ class RankWorker:
             np.concatenate([ranked.said for ranked in lists]),
         )
 
-    def _write(self, values: Sequence[UserValues], forgotten: Sequence[str]) -> None:
+    def _forget(self, uids: Sequence[str]) -> None:
+        """Erase the keys of users; what comes for them later in the batch is of a new record."""
+        if uids:
+            keys = [key for uid in uids for key in self._names.of_user(uid)]
+            patiently(lambda: self._redis.delete(*keys))
+
+    def _write(self, values: Sequence[UserValues]) -> None:
         if values:
             keys, args = publish_arguments(self._names, values, self._settings.publish.user_ttl)
             published = Published.of(patiently(lambda: self._publish(keys=keys, args=args)))
             if not published.marker:
                 self._refill()
-        if forgotten:
-            keys = [key for uid in forgotten for key in self._names.of_user(uid)]
-            patiently(lambda: self._redis.delete(*keys))
 
     def _refill(self) -> None:
         """Redis came back empty: the first worker to notice writes the item side again from its shelf."""
@@ -178,11 +179,6 @@ class RankWorker:
         self.figures.count(lists, rank_s, redis_s)
         for request in asked:
             self.figures.late(request.edge, now - request.asked)
-
-
-def _names(classes: Sequence[str]) -> str:
-    """The classes without their settings, which every profile would repeat."""
-    return ", ".join(name.partition("(")[0] for name in classes)
 
 
 def _rec_id(user: UserState) -> str:

@@ -25,7 +25,7 @@ from infra.redis import RedisServer
 from jobs.plain_stream import PlainStream
 from operators.affinity import AffinityModel, AffinitySettings
 from operators.drift import DriftDetector, DriftSettings
-from operators.profile import profile_of
+from operators.profile import learning_classes, profile_of
 from schemas.pseudonym import Pseudonym
 from schemas.records import Event
 from schemas.redis_keys import RedisKeys
@@ -148,10 +148,7 @@ def test_each_user_is_published_once_with_the_whole_profile(
 ) -> None:
     stream, _ = plain
     model = AffinityModel(AffinitySettings())
-    learning = {
-        "affinity": ", ".join(model.classes()),
-        "drift": ", ".join(DriftDetector(DriftSettings()).classes()),
-    }
+    learning = learning_classes(model, DriftDetector(DriftSettings()))
     names, pseudonym = RedisKeys(), Pseudonym(SECRET.encode())
     for user, state in stream.states.items():
         stored = ran.redis.get(names.profile(pseudonym.of(user)))

@@ -18,7 +18,7 @@ from operators.dead_letters import Rejected, dead_letter
 from operators.drift import DriftDetector, DriftSettings
 from operators.ingest import Ingest
 from operators.ingest_settings import IngestSettings
-from operators.profile import profile_of
+from operators.profile import learning_classes, profile_of
 from operators.ranker import Ranker
 from operators.shelf import Shelf, ShelfBounds
 from operators.user_step import DUPLICATE, LATE
@@ -325,10 +325,7 @@ def test_every_message_is_accepted_a_duplicate_or_a_dead_letter(story: Story) ->
 
 def test_every_profile_is_the_plain_classes_own(story: Story) -> None:
     model = AffinityModel(AffinitySettings())
-    learning = {
-        "affinity": ", ".join(model.classes()),
-        "drift": ", ".join(DriftDetector(DriftSettings()).classes()),
-    }
+    learning = learning_classes(model, DriftDetector(DriftSettings()))
     assert len(story.plain.states) == 41
     for user, state in story.plain.states.items():
         assert story.live.profile(user) == profile_value(profile_of(state, model, learning)), user

@@ -30,7 +30,7 @@ from jobs.plain_stream import PlainStream
 from jobs.settings import KafkaSection
 from operators.affinity import AffinityModel, AffinitySettings
 from operators.drift import DriftDetector, DriftSettings
-from operators.profile import profile_of
+from operators.profile import learning_classes, profile_of
 from schemas.codec import EVENTS, ITEMS
 from schemas.pseudonym import Pseudonym
 from schemas.records import Event, Item
@@ -75,10 +75,7 @@ class Stack:
         )
         model = AffinityModel(AffinitySettings())
         self._model = model
-        self._learning = {
-            "affinity": ", ".join(model.classes()),
-            "drift": ", ".join(DriftDetector(DriftSettings()).classes()),
-        }
+        self._learning = learning_classes(model, DriftDetector(DriftSettings()))
 
     def submit(self, restore: str = "none") -> None:
         """Submit the job as a person would, and wait until all its tasks run."""
