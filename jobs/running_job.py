@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any
 
 from pyflink.common import JobClient
 
@@ -58,9 +57,3 @@ def root_cause(trace: str) -> str:
     """
     causes = [line.split("Caused by:", 1)[1].strip() for line in trace.splitlines() if "Caused by:" in line]
     return causes[-1] if causes else trace.strip().splitlines()[0] if trace.strip() else "no cause is known"
-
-
-def failures(rest: Any, job: str) -> list[str]:
-    """What made the job restart, newest first, from Flink's REST interface; `rest` answers a GET."""
-    history = rest(f"/jobs/{job}/exceptions").get("exceptionHistory", {}).get("entries", [])
-    return [root_cause(entry.get("stacktrace", "")) for entry in history]
