@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
-from redis.exceptions import ConnectionError, ResponseError
+from redis.exceptions import AuthenticationError, ConnectionError, ResponseError
 
 from udfs.patience import patiently
 
@@ -42,8 +42,9 @@ def test_after_all_patience_the_last_error_is_told() -> None:
     assert call.calls < 10
 
 
-def test_an_error_that_waiting_cannot_heal_is_told_at_once() -> None:
-    call = Away(1, ResponseError("WRONGTYPE"))
-    with pytest.raises(ResponseError):
+@pytest.mark.parametrize("error", [ResponseError("WRONGTYPE"), AuthenticationError("WRONGPASS")])
+def test_an_error_that_waiting_cannot_heal_is_told_at_once(error: Exception) -> None:
+    call = Away(1, error)
+    with pytest.raises(type(error)):
         patiently(call)
     assert call.calls == 1
