@@ -5,7 +5,9 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +21,20 @@ from jobs.avro_files import write_avro
 from jobs.files import carries_items, open_events, open_items
 from jobs.settings import Settings
 from jobs.spool import clean_items, spool_events, spooled_rows
+from jobs.spooled_requests import count_requests, drop_forgets
 from jobs.tables import FileTables
 from operators.preload import write_messages
-from operators.refresh_request import decode_request
 from schemas.codec import DEAD_LETTERS, DRIFT_ALERTS, ITEMS, RECOMMENDATIONS, Codec
-from schemas.records import DeadLetter
-from schemas.state import decode_state
+from schemas.records import DeadLetter, Recommendation
 
 _ITEM_BATCH = 1_000
 
 
 class RunSummary(msgspec.Struct, kw_only=True):
-    """What became of a file. Every event in is accepted, a duplicate, or a dead letter of one reason."""
+    """What became of a file. Every event in is accepted, a duplicate, or a dead letter of one reason.
+
+    `users` are those who are known at the end: not whoever was forgotten and did not come back.
+    """
 
     events_in: int = 0
     accepted: int = 0
@@ -63,7 +67,8 @@ def run_file(
         spool = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="headrace-")))
         if own_redis:
             server = ending.enter_context(RedisServer())
-            told = told.model_copy(update={"redis": told.redis.model_copy(update={"url": server.url})})
+            own = told.redis.model_copy(update={"url": server.url, "password": None})
+            told = told.model_copy(update={"redis": own})
         else:
             summary.redis = told.redis.url
         files = FileTables(spool)
@@ -78,7 +83,7 @@ def run_file(
         summary.events_in = count + len(letters)
         console.print(f"{count} events: following users")
         _execute(told, source, files, ranking=False)
-        _count_users(files, summary)
+        _count_users(told, files, summary)
         console.print(f"{summary.users} users: making lists")
         _execute(told, source, files, ranking=True)
         _write_out(told, files, out, letters, bad_items, summary)
@@ -125,10 +130,22 @@ def _put_in_items(told: Settings, source: Path, file: Path) -> tuple[int, list[D
     return write_messages(file, map(ITEMS.encode, items)), letters
 
 
-def _count_users(files: FileTables, summary: RunSummary) -> None:
-    for _, request in spooled_rows(files.spool / "requests"):
-        summary.users += 1
-        summary.accepted += decode_state(decode_request(request).state).n
+def _count_users(told: Settings, files: FileTables, summary: RunSummary) -> None:
+    """Users and accepted events; who asked to be forgotten is erased from Redis before lists are made."""
+    from redis import Redis
+
+    from schemas.redis_keys import RedisKeys
+
+    requests = files.spool / "requests"
+    count = count_requests(requests)
+    summary.users, summary.accepted = count.users, count.accepted
+    if not count.forgotten:
+        return
+    names = RedisKeys(told.redis.prefix)
+    with Redis.from_url(told.redis_url()) as client:
+        for uid in count.forgotten:
+            client.delete(*names.of_user(uid))
+    drop_forgets(requests)
 
 
 def _write_out(
@@ -141,27 +158,32 @@ def _write_out(
 ) -> None:
     """The spooled messages as Avro object containers, one file a topic, and the rest of the summary."""
     out.mkdir(parents=True, exist_ok=True)
-    kafka = told.kafka
-    topics: dict[str, tuple[Codec[Any], list[Any]]] = {
-        kafka.dead_letters: (DEAD_LETTERS, list(letters)),
-        kafka.drift: (DRIFT_ALERTS, []),
-        kafka.recommendations: (RECOMMENDATIONS, []),
-    }
-    for topic, payload in spooled_rows(files.spool / "messages"):
-        if topic in topics:
-            codec, records = topics[topic]
-            records.append(codec.decode(payload))
-    codec, lists = topics[kafka.recommendations]
-    lists.extend(codec.decode(payload) for _, payload in spooled_rows(files.spool / "recommendations"))
-    summary.dead_letters = dict(Counter(letter.reason for letter in topics[kafka.dead_letters][1]))
+    topics = told.kafka
+    reasons = Counter[str]()
+
+    def messages(topic: str, codec: Codec[Any]) -> Iterator[Any]:
+        rows = spooled_rows(files.spool / "messages")
+        return (codec.decode(payload) for name, payload in rows if name == topic)
+
+    def by_reason(found: Iterable[DeadLetter]) -> Iterator[DeadLetter]:
+        for letter in found:
+            reasons[letter.reason] += 1
+            yield letter
+
+    def lists() -> Iterator[Recommendation]:
+        for _, payload in spooled_rows(files.spool / "recommendations"):
+            each = RECOMMENDATIONS.decode(payload)
+            summary.recommendations += bool(each.items)
+            yield each
+
+    of_events = by_reason(chain(letters, messages(topics.dead_letters, DEAD_LETTERS)))
+    write_avro(out / f"{topics.dead_letters}.avro", DEAD_LETTERS, chain(of_events, bad_items))
+    summary.dead_letters = dict(reasons)
     summary.bad_items = dict(Counter(letter.reason for letter in bad_items))
-    topics[kafka.dead_letters][1].extend(bad_items)
-    for topic, (codec, records) in topics.items():
-        write_avro(out / f"{topic}.avro", codec, iter(records))
-    summary.drifts = len(topics[kafka.drift][1])
-    summary.refreshes = len(lists)
-    summary.recommendations = sum(1 for each in lists if each.items)
-    summary.duplicates = summary.events_in - summary.accepted - sum(summary.dead_letters.values())
+    drifts = messages(topics.drift, DRIFT_ALERTS)
+    summary.drifts = write_avro(out / f"{topics.drift}.avro", DRIFT_ALERTS, drifts)
+    summary.refreshes = write_avro(out / f"{topics.recommendations}.avro", RECOMMENDATIONS, lists())
+    summary.duplicates = summary.events_in - summary.accepted - reasons.total()
 
 
 def _show(summary: RunSummary, as_json: bool) -> None:

@@ -69,11 +69,16 @@ def bad_row_letter(row: BadRow) -> DeadLetter:
     )
 
 
+def spooled_parts(folder: Path) -> list[Path]:
+    """The finished files that the job wrote to a table's folder."""
+    return sorted(
+        path for path in folder.glob("**/*") if path.is_file() and not path.name.startswith((".", "_"))
+    )
+
+
 def spooled_rows(folder: Path) -> Iterator[tuple[str, bytes]]:
     """The rows (text, bytes) that the job wrote to a table's folder."""
-    for part in sorted(
-        path for path in folder.glob("**/*") if path.is_file() and not path.name.startswith((".", "_"))
-    ):
+    for part in spooled_parts(folder):
         with part.open(newline="") as file:
             for text, payload in csv.reader(file):
                 yield text, base64.b64decode(payload)

@@ -34,10 +34,15 @@ from schemas.redis_values import profile_value
 SECRET = "the secret of the bounded tests"
 BEGIN = 1_700_000_000_000
 EVENTS = 3_000
+BACK = "user-7"
+GONE = "user-13"
 
 
 def rows() -> list[dict[str, Any]]:
-    """Events of 60 users, with lines that are there twice and lines that are of no use."""
+    """Events of 60 users, with lines that are there twice and lines that are of no use.
+
+    One user is forgotten halfway and comes back, one is forgotten at the end.
+    """
     rng = random.Random(5)
     made: list[dict[str, Any]] = []
     for number in range(EVENTS):
@@ -59,7 +64,18 @@ def rows() -> list[dict[str, Any]]:
         made.append(row)
         if chance > 0.95:
             made.append(row)
+        if number == EVENTS // 2:
+            made.append(forgetting(BACK, row["time"]))
+    made.append(forgetting(GONE, BEGIN + EVENTS * 30_000))
     return made
+
+
+def forgetting(user: str, time: int) -> dict[str, Any]:
+    """The row by which a user is forgotten."""
+    return {
+        "event_id": f"forget-{user}", "user_id": user, "type": "forget", "time": time,
+        "item_id": None, "value": None, "country": None,
+    }  # fmt: skip
 
 
 @dataclass
@@ -114,6 +130,10 @@ def plain() -> tuple[PlainStream, Counter[str]]:
             ends["implausible_time"] += 1
         elif row["type"] == "purchase" and row["value"] < 0:
             ends["out_of_range"] += 1
+        elif row["type"] == "forget":
+            del stream.states[row["user_id"]]
+            stream._drift_windows.pop(row["user_id"], None)
+            ends["accepted"] += 1
         else:
             event = {name: row[name] for name in ("event_id", "user_id", "type", "time", "item_id", "value")}
             from schemas.records import Context
@@ -159,6 +179,17 @@ def test_each_user_is_published_once_with_the_whole_profile(
         stored_list = json.loads(ran.redis.get(names.rec(entry["uid"])))
         assert [item["item_id"] for item in entry["items"]] == [i for i, _, _ in stored_list["items"]]
         assert len(entry["items"]) == 20
+
+
+def test_of_a_user_who_was_forgotten_only_what_came_after_it_is_left(
+    ran: Ran, plain: tuple[PlainStream, Counter[str]]
+) -> None:
+    names, pseudonym = RedisKeys(), Pseudonym(SECRET.encode())
+    assert ran.redis.exists(*names.of_user(pseudonym.of(GONE))) == 0
+    assert ran.redis.exists(names.rec(pseudonym.of(BACK))) == 1
+    whole = sum(row["user_id"] == BACK for row in rows())
+    stored = json.loads(ran.redis.get(names.profile(pseudonym.of(BACK))))
+    assert stored["events"] == plain[0].states[BACK].n < whole * 2 / 3
 
 
 def test_dead_letters_lie_in_a_file_that_others_read(ran: Ran) -> None:
