@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, with_config
 from pydantic_core import PydanticCustomError
@@ -61,6 +62,17 @@ for _section in (
     strict(_section)
 
 
+def _check_url(url: str, schemes: tuple[str, ...]) -> None:
+    """Refuse what is no URL of these schemes, or has a port that is none."""
+    begins = " or ".join(f"{scheme}://" for scheme in schemes)
+    if not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+        raise PydanticCustomError("scheme", "give a URL that begins with {begins}", {"begins": begins})
+    try:
+        _ = urlsplit(url).port
+    except ValueError as error:
+        raise PydanticCustomError("port", "{error}", {"error": str(error)}) from None
+
+
 class KafkaSection(BaseModel):
     """Kafka: where it is, and the names of its topics."""
 
@@ -87,6 +99,18 @@ class KafkaSection(BaseModel):
     drift: str = "headrace.drift"
     dead_letters: str = "headrace.dead-letters"
 
+    @field_validator("registry")
+    @classmethod
+    def _fit_to_be_quoted(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        if "@" in url:  # dead letters quote the address
+            raise PydanticCustomError(
+                "password_in_url", "give the registry's address without user and password"
+            )
+        _check_url(url, ("http", "https"))
+        return url
+
 
 class RedisSection(BaseModel):
     """Redis: where lists, segments and profiles are published."""
@@ -104,8 +128,9 @@ class RedisSection(BaseModel):
     @field_validator("url")
     @classmethod
     def _without_password(cls, url: str) -> str:
-        if "@" in url:
+        if "@" in url or "password=" in url:
             raise PydanticCustomError("password_in_url", "leave the password out and set redis.password")
+        _check_url(url, ("redis", "rediss", "unix"))
         return url
 
 

@@ -134,12 +134,43 @@ def test_secrets_are_not_printed() -> None:
         {"HEADRACE_PRIVACY__SECRET": f'{{"a": "{SECRET}"}}'},
         {"HEADRACE_REDIS__PASSWORD": f'["{SECRET}"]'},
         {"HEADRACE_REDIS__URL": f"redis://:{SECRET}@there:1/0"},
+        {"HEADRACE_REDIS__URL": f"redis://there:1/0?password={SECRET}"},
+        {"HEADRACE_KAFKA__REGISTRY": f"https://me:{SECRET}@there"},
         {"HEADRACE_PRIVACY__SECRT": SECRET},
         {"HEADRACE_REDIS__PASSWORD": f"[{SECRET}"},
     ],
 )
 def test_secrets_are_not_printed_when_they_are_refused(variables: dict[str, str]) -> None:
     assert SECRET not in refused(variables=variables)
+
+
+@pytest.mark.parametrize(
+    ("variable", "url", "way_out"),
+    [
+        ("HEADRACE_REDIS__URL", "foo", "begins with redis:// or rediss:// or unix://"),
+        ("HEADRACE_REDIS__URL", "http://there:1", "begins with redis://"),
+        ("HEADRACE_REDIS__URL", "redis://there:six/0", "could not be cast to integer"),
+        ("HEADRACE_KAFKA__REGISTRY", "there:8081", "begins with http:// or https://"),
+    ],
+)
+def test_an_address_that_is_none_is_refused_with_its_value(variable: str, url: str, way_out: str) -> None:
+    message = refused(variables={variable: url})
+    assert message.startswith(f"{variable}: ")
+    assert f"{url!r} cannot be used" in message
+    assert way_out in message
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"HEADRACE_REDIS__URL": "unix:///run/redis.sock"},
+        {"HEADRACE_REDIS__URL": "rediss://there:1/0"},
+        {"HEADRACE_KAFKA__REGISTRY": "https://there/registry"},
+    ],
+)
+def test_an_address_of_a_known_scheme_is_taken(variables: dict[str, str]) -> None:
+    settings = load(variables=variables)
+    assert {settings.redis.url, settings.kafka.registry} & set(variables.values())
 
 
 def test_the_password_is_in_the_clients_url_alone() -> None:
