@@ -19,6 +19,8 @@ from jobs.checkpoints import newest_checkpoint
 from jobs.settings import Settings
 from schemas.errors import HeadraceError
 
+_PING_S = 5.0
+
 
 class NotReady(HeadraceError):  # noqa: N818 (a state, told as one line)
     """Something that the job needs is missing."""
@@ -59,9 +61,17 @@ def command(
         "model.bundle": model,
     }
     told = settings.load(config, {name: value for name, value in chosen.items() if value is not None})
+    if cluster is None:
+        check_bundle(told)
     if source is not None:
+        if cluster is not None:
+            raise NotReady(
+                "--source runs a file here and now: leave out --cluster, or send the file to Kafka"
+            )
         from jobs.bounded_run import run_file
 
+        if redis is not None:
+            check_redis(told)
         run_file(told, source, items, out, own_redis=redis is None, as_json=as_json)
         return
     if items is not None:
@@ -69,6 +79,7 @@ def command(
             "--items goes with --source; a live job reads items from the catalogue topic: headrace send --items"
         )
     check_topics(told)
+    check_redis(told)
     if cluster is not None:
         submit(told, cluster, restore)
     else:
@@ -86,6 +97,30 @@ def check_topics(told: Settings) -> None:
         raise NotReady(
             f"Kafka at {kafka.brokers} lacks {', '.join(missing)}: create them, or start with `headrace up`"
         )
+
+
+def check_redis(told: Settings) -> None:
+    """Raise `NotReady` when Redis does not answer, or not to this password."""
+    from redis import AuthenticationError, Redis, RedisError
+
+    place = f"Redis at {told.redis.url}"
+    try:
+        with Redis.from_url(
+            told.redis_url(), socket_connect_timeout=_PING_S, socket_timeout=_PING_S
+        ) as client:
+            client.ping()
+    except AuthenticationError as error:
+        raise NotReady(f"{place} refuses the password ({error}): set HEADRACE_REDIS__PASSWORD") from None
+    except (RedisError, ValueError) as error:
+        raise NotReady(f"{place} does not answer ({error}): start it, or give another --redis") from None
+
+
+def check_bundle(told: Settings) -> None:
+    """Raise `BundleRefused` when the rank worker of this machine would refuse the model bundle."""
+    if told.model.bundle is not None:
+        from operators.bundle import load_bundle
+
+        load_bundle(told.model.bundle)
 
 
 def run_job(told: Settings, restore: str = "auto", on_start: Callable[[str], None] = print) -> None:
