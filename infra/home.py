@@ -4,7 +4,7 @@ HEADRACE_HOME/
     jars/       verified jars, kept between runs
     data/       Kafka's log and Redis' append-only file of `headrace up`
     demo/       the same of `headrace up --demo`, begun anew each time
-    run/<id>/   logs and configuration of one run
+    run/<id>/   logs and configuration of one run; the last twenty are kept
     secret      keys the pseudonyms of users, where no other secret is set
 """
 
@@ -12,12 +12,22 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
+import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
+
 from infra.errors import InfraError
+
+KEPT_RUNS = 20
+"""Folders of runs that are kept, the newest ones; older ones go unless they may still be written to."""
+
+_DAY_S = 86_400
+_RUN = re.compile(r".+-\d{8}-\d{6}-(\d+)")
 
 
 def home() -> Path:
@@ -51,7 +61,26 @@ def sole_use(folder: Path) -> Iterator[None]:
 
 
 def new_run(label: str) -> Path:
-    """A fresh folder for the logs of one run, such as `run/up-20260131-093000-4711`."""
-    folder = home() / "run" / f"{label}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    """A fresh folder for the logs of one run, such as `run/up-20260131-093000-4711`.
+
+    Of the others the newest are kept, `KEPT_RUNS` with this one, and besides each whose process lives or that
+    was written to within a day.
+    """
+    runs = home() / "run"
+    folder = runs / f"{label}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     folder.mkdir(parents=True, exist_ok=True)
+    newest_first = sorted(runs.iterdir(), key=_written, reverse=True)
+    for other in newest_first[KEPT_RUNS:]:
+        made = _RUN.fullmatch(other.name)
+        if made and not psutil.pid_exists(int(made[1])) and _written(other) < time.time() - _DAY_S:
+            shutil.rmtree(other, ignore_errors=True)  # another process may be at it as well
     return folder
+
+
+def _written(folder: Path) -> float:
+    """When something was last put into a folder or written to a file of it; 0 when it is gone meanwhile."""
+    latest = 0.0
+    with suppress(OSError):
+        for path in (folder, *folder.iterdir()):
+            latest = max(latest, path.stat().st_mtime)
+    return latest
