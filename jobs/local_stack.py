@@ -111,7 +111,6 @@ class LocalStack:
             option="--web-port or HEADRACE_FLINK__WEB_PORT",
         )
         self._told["HEADRACE_FLINK__WEB_PORT"] = str(port)
-        self._told["HEADRACE_FLINK__CHECKPOINT_DIR"] = str(self._data / "checkpoints")
         self.flink_url = f"http://127.0.0.1:{port}"
         job = self._headrace("The job", "run.log", "run")
         job.wait_until(lambda: _all_tasks_run(self.flink_url), seconds=JOB_SECONDS)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from pyflink.common import Types
+from pyflink.datastream import DataStream
 from pyflink.table import DataTypes, StatementSet, StreamTableEnvironment
 from pyflink.table.udf import udf
 
@@ -50,7 +51,8 @@ def build(tables: StreamTableEnvironment, plan: Plan) -> StatementSet:
         *statistics_statements(plan),
         f"insert into messages select '{plan.step.dead_letters_topic}', letter"
         " from (select publish_items(message, part, place, ts) as letter"
-        f" from configuration where topic = '{plan.step.catalog_topic}') where letter is not null",
+        f" from configuration where topic = '{plan.step.catalog_topic}' and message is not null)"
+        " where letter is not null",
     ):
         statements.add_insert_sql(sql)
     return statements
@@ -70,11 +72,11 @@ def statistics_statements(plan: Plan) -> tuple[str, ...]:
 def follow_users(tables: StreamTableEnvironment, plan: Plan) -> None:
     """The user step, as the view `requests_and_messages`, and of it the view `steps`.
 
-    Its rows go on one to one but not chained: the step would stand still while the rank worker ends its
-    bundle.
+    Tombstones, which compacted topics are full of, say nothing to it. Its rows go on one to one but not
+    chained: the step would stand still while the rank worker ends its bundle.
     """
-    events = tables.to_data_stream(tables.sql_query("select message, part, place, ts from events"))
-    configuration = tables.to_data_stream(tables.sql_query("select message, topic from configuration"))
+    events = _records(tables, "select message, part, place, ts from events")
+    configuration = _records(tables, "select message, topic from configuration")
     step = (
         events.key_by(KeyByUser(plan.step.preload), key_type=Types.STRING())
         .connect(configuration.broadcast(CONFIGURATION))
@@ -89,6 +91,10 @@ def follow_users(tables: StreamTableEnvironment, plan: Plan) -> None:
         "create temporary view steps as select item, earlier, scopes, weight, `session`, ts"
         " from step_rows where item is not null"
     )
+
+
+def _records(tables: StreamTableEnvironment, query: str) -> DataStream:
+    return tables.to_data_stream(tables.sql_query(f"{query} where message is not null"))
 
 
 def register_functions(tables: StreamTableEnvironment, plan: Plan) -> None:

@@ -137,7 +137,8 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
             self._restore(ctx)
         message = row[0]
         now = time.time_ns() // 1_000_000
-        record_time = ctx.timestamp()
+        # A record without a timestamp has a negative one.
+        record_time = stamped if (stamped := ctx.timestamp()) >= 0 else now
         event = self._ingest.accept(message, record_time, now)
         if (
             isinstance(event, Event)
@@ -157,7 +158,7 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         else:
             user = decode_state(stored)
         if event.type == "forget":
-            if event.time < user.born:
+            if stored is not None and record_time < user.born:
                 # A retry of one that was obeyed: this record is of later events.
                 self._duplicates.inc()
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,7 @@ from operators.control import Configuration
 from schemas.schema_book import SchemaBook
 from schemas.schema_registry import SchemaRegistry
 
+_PATIENCE_S = 60.0
 _LENGTH = struct.Struct("<I")
 
 
@@ -64,10 +66,15 @@ def read_topic(brokers: str, topic: str) -> Iterator[bytes]:
     try:
         partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
         ends = consumer.end_offsets(partitions) if partitions else {}
+        until = time.monotonic() + _PATIENCE_S
         for partition in partitions:
             consumer.assign([partition])
             consumer.seek_to_beginning(partition)
             while consumer.position(partition) < ends[partition]:
+                if time.monotonic() > until:
+                    raise TimeoutError(
+                        f"topic {topic} at {brokers} could not be read within {_PATIENCE_S:.0f} s"
+                    )
                 for records in consumer.poll(timeout_ms=500).values():
                     yield from (record.value for record in records if record.value is not None)
     finally:

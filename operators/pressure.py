@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,7 +72,9 @@ class Pressure:
         found = {}
         for name in alive:
             raw: dict[bytes, bytes] = self._redis.hgetall(self._names.stats(name))  # type: ignore[assignment]
-            if raw:
+            with suppress(
+                KeyError, ValueError
+            ):  # a worker of another release, or one that has written nothing
                 found[name] = {
                     "lists": int(raw[b"lists"]),
                     "us": int(raw[b"rank_us"]) + int(raw[b"redis_us"]),

@@ -120,6 +120,11 @@ class RedisKeys:
         return f"{self.prefix}:sessions"
 
     @property
+    def refill(self) -> str:
+        """Internal: held by the worker that writes the item side again after Redis was emptied."""
+        return f"{self.prefix}:refill"
+
+    @property
     def alive(self) -> str:
         """Internal: a marker without a time to live. When it is gone, Redis was emptied."""
         return f"{self.prefix}:alive"

@@ -50,7 +50,8 @@ class ItemSide:
                     changes.append(record)
                 case Items(items=items):
                     for item in items:
-                        pipeline.set(names.item(item.item_id), item_value(item))
+                        lives = settings.item_ttl if item.deleted else None
+                        pipeline.set(names.item(item.item_id), item_value(item), ex=lives)
                     pipeline.sadd(known(names, "item"), *(item.item_id for item in items))
                     changes.append(record)
                 case SessionSteps():

@@ -30,6 +30,7 @@ from schemas.records import Recommendation
 from schemas.redis_keys import RedisKeys, seq
 from schemas.redis_values import RecValue, profile_value, rec_value
 from schemas.state import UserState, decode_state
+from schemas.stats import WORKERS
 from udfs.figures import Figures
 from udfs.item_side import ItemSide
 from udfs.machine_code import compile_ahead
@@ -41,6 +42,8 @@ from udfs.worker_settings import WorkerSettings
 logger = logging.getLogger(__name__)
 
 _SOCKET_TIMEOUT_S = 5.0
+_CLAIM_S = 300
+"""For how long a worker may be busy writing the item side again before another one takes over."""
 
 
 class RankWorker:
@@ -70,7 +73,9 @@ class RankWorker:
         """Compile, fill the shelf from Redis, and begin to follow and to render: no list waits for these."""
         compile_ahead(self._bundle)
         patiently(self._follower.fill)
-        patiently(lambda: self._redis.set(self._names.alive, _now(), nx=True))
+        # Where other workers are at work, they may hold what an emptied Redis has lost, and are to notice.
+        if not patiently(lambda: self._redis.hlen(self._names.stats(WORKERS))):
+            patiently(lambda: self._redis.set(self._names.alive, _now(), nx=True))
         self._follower.start()
         self._renderer.start()
         logger.info("the shelf holds %d items in %d bytes", len(self.shelf), self.shelf.nbytes())
@@ -162,17 +167,24 @@ class RankWorker:
                 self._refill()
 
     def _refill(self) -> None:
-        """Redis came back empty: the first worker to notice writes the item side again from its shelf."""
-        if not patiently(lambda: self._redis.set(self._names.alive, _now(), nx=True)):
+        """The marker is gone, so Redis is empty: one worker writes the item side again from its shelf, then the marker.
+
+        A worker that dies on the way leaves it to the next that notices.
+        """
+        claim = self._names.refill
+        if not patiently(lambda: self._redis.set(claim, _now(), nx=True, ex=_CLAIM_S)):
             return
-        logger.error(
-            "Redis has lost its data: the item side is written back from this worker's shelf;"
-            " each user's keys return with their next event"
-        )
         with self.shelf.lock:
             kept = list(self.shelf.dump())
+        if kept:
+            logger.error(
+                "Redis has lost its data: the item side is written back from this worker's shelf;"
+                " each user's keys return with their next event"
+            )
         for record in kept:
             self.write_items([record])
+        patiently(lambda: self._redis.set(self._names.alive, _now()))
+        patiently(lambda: self._redis.delete(claim))
 
     def _count(self, asked: Sequence[RefreshRequest], lists: int, rank_s: float, redis_s: float) -> None:
         now = _now()

@@ -96,3 +96,5 @@ class Renderer:
                 self.render()
             except RedisError as error:
                 logger.info("rendering waits for Redis: %s", type(error).__name__)
+            except Exception:
+                logger.exception("a batch of lists could not be rendered; the next round goes on")

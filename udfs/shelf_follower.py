@@ -35,6 +35,7 @@ class ShelfFollower:
         self._shelf = shelf
         self._neighbours = neighbours
         self._read_to: dict[str, bytes] = {}
+        self._filled = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="shelf-follower", daemon=True)
 
@@ -45,6 +46,7 @@ class ShelfFollower:
         self._fill_sets()
         while self._take_in(block=None):
             pass
+        self._filled = True
 
     def start(self) -> None:
         """Follow changes from now on, until `stop` or the end of the process."""
@@ -62,12 +64,16 @@ class ShelfFollower:
     def _follow(self) -> None:
         while not self._stop.is_set():
             try:
-                if self._fell_behind():
-                    logger.warning("the shelf fell behind its stream of changes; it is filled anew")
+                if not self._filled or self._fell_behind():
+                    logger.warning("the shelf is filled anew: it fell behind its stream of changes")
                     self.fill()
                 self._take_in(block=_BLOCK_MS)
             except RedisError:
                 # Ranking goes on from what the shelf holds; the publisher is who says that Redis is away.
+                self._stop.wait(0.5)
+            except Exception:
+                logger.exception("a change of the item side could not be taken in; the shelf is filled anew")
+                self._filled = False
                 self._stop.wait(0.5)
 
     def _take_in(self, block: int | None) -> bool:
@@ -99,6 +105,9 @@ class ShelfFollower:
         names = self._names
         for ids in self._known("item"):
             values = self._redis.mget([names.item(item_id) for item_id in ids])
+            gone = [item_id for item_id, value in zip(ids, values, strict=True) if value is None]
+            if gone:
+                self._redis.srem(known(names, "item"), *gone)
             yield Items([_read_item(value) for value in values if value is not None])
         for items, members, scores in self._best("co", self._neighbours):
             yield CoVisits(items, members, scores)
