@@ -43,7 +43,7 @@ class BenchStack:
         self.run = new_run(f"bench-{task_managers}tm")
         self._kafka = KafkaBroker(run=self.run)
         self._redis = RedisServer(run=self.run, append_only=True)
-        self._cluster = FlinkCluster(task_managers=task_managers, run=self.run)
+        self._cluster = FlinkCluster(task_managers=task_managers, memory_mib=3584, run=self.run)
         self._told = dict(told)
         self._parallelism = task_managers
         self.names = RedisKeys(settings.redis.prefix)

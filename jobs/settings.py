@@ -141,7 +141,7 @@ class FlinkSection(BaseModel):
 
     parallelism: AtLeastOne = 1
     """On the embedded minicluster 1 is fastest: its slots share one Python interpreter lock."""
-    checkpoint_seconds: Annotated[float, Field(gt=0)] = 10.0
+    checkpoint_seconds: Annotated[float, Field(gt=0)] = 30.0
     checkpoint_dir: Path | None = None
     """None: `data/checkpoints` under HEADRACE_HOME."""
     state_ttl_days: AtLeastOne = 90
