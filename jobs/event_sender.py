@@ -17,16 +17,17 @@ from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 from jobs.bad_row import BadRow
 from jobs.replay_clock import KafkaUnreachable
 from jobs.settings import KafkaSection
-from schemas.codec import DEAD_LETTERS, EVENTS, ITEMS
+from operators.dead_letters import LARGEST_PAYLOAD
+from schemas.codec import DEAD_LETTERS, EVENTS, ITEMS, Codec
 from schemas.reason import Reason
 from schemas.records import DeadLetter, Event, Item
 
 _BATCH_BYTES: Final = 256 * 1024
 _LINGER_MS: Final = 5
 _MARK_EVERY: Final = 2_000
+_MARK_EVERY_BYTES: Final = 4 * 1024 * 1024
 _MARKS: Final = 5
 _DELIVERY_S: Final = 60
-_LARGEST_PAYLOAD: Final = 512 * 1024
 _NS_PER_MS: Final = 1_000_000
 
 # Refusals come back as dead letters and in the summary; the client's own lines would tear the progress bar.
@@ -35,64 +36,57 @@ logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 @dataclass(frozen=True)
 class _Message:
-    event: Event
-    key: bytes
+    topic: str
+    key: bytes | None
     value: bytes
+    time: int | None = None
 
 
 class EventSender:
     """A producer for one replay. `events`, `items` and `dead_letters` count what was handed in; see `flush`.
 
     Events of one user keep their order: one request is under way at a time, each batch is acknowledged by all
-    replicas. A retry may write a batch twice; the job knows duplicates by their event ids.
+    replicas. A retry may write a batch twice; the job knows duplicates by their event ids. What Kafka refuses
+    becomes a dead letter, and `undelivered` counts what it never acknowledged, be it event, item or dead
+    letter.
 
     Raises `KafkaUnreachable` when no broker answers or a topic is missing.
     """
 
     def __init__(self, topics: KafkaSection, wall_ms: Callable[[], int] | None = None) -> None:
-        self.events = 0
-        self.items = 0
         self.undelivered = 0
         self.dead_letters: Counter[str] = Counter()
         self._topics = topics
         self._wall_ms = wall_ms or (lambda: time.time_ns() // _NS_PER_MS)
+        self._handed_in: Counter[str] = Counter()
+        self._unmarked = self._unmarked_bytes = 0
         self._marks: deque[Any] = deque()
         self._refused: deque[_Message] = deque()
         self._producer = self._connect()
 
+    @property
+    def events(self) -> int:
+        """Events handed in, without those that Kafka has refused."""
+        return self._handed_in[self._topics.events]
+
+    @property
+    def items(self) -> int:
+        """Items handed in, without those that Kafka has refused."""
+        return self._handed_in[self._topics.catalog]
+
     def send_event(self, event: Event, *, live: bool = True) -> None:
         """Hands in one event, stamped as sent now when it is `live`. Blocks while too much is under way."""
         event = msgspec.structs.replace(event, sent=self._wall_ms() if live else None)
-        try:
-            message = _Message(event, event.user_id.encode(), EVENTS.encode(event))
-        except ValueError as error:  # a number that fits no Avro type, or a text that is not Unicode
-            self._dead_letter(Reason.MALFORMED, str(error), event, repr(event).encode("utf-8", "replace"))
-            return
-        self.events += 1
-        try:
-            future = self._produce(message)
-        except MessageSizeTooLargeError as error:
-            self._refuse(message, error)
-            return
-        future.add_errback(partial(self._failed, message))
-        if self.events % _MARK_EVERY == 0:
-            self._wait_for_earlier(future)
-        if self._refused:
-            self._send_again()
+        self._hand_in(self._topics.events, event.user_id, event, EVENTS, event.time)
 
     def send_item(self, item: Item) -> None:
-        """Hands in one catalogue entry, keyed by its id."""
-        self._producer.send(self._topics.catalog, ITEMS.encode(item), item.item_id.encode())
-        self.items += 1
+        """Hands in one catalogue entry, keyed by its id. Blocks while too much is under way."""
+        self._hand_in(self._topics.catalog, item.item_id, item, ITEMS, None)
 
     def put_aside(self, row: BadRow) -> None:
         """Hands in a row that made no event or item, as a dead letter with its reason."""
-        self._put_aside(
-            DeadLetter(
-                reason=row.reason, detail=row.detail, topic=row.file, partition=-1, offset=row.row,
-                time=self._wall_ms() if row.time is None else row.time, payload=row.raw[:_LARGEST_PAYLOAD],
-            )
-        )  # fmt: skip
+        self._put_aside(row.reason, row.detail, row.file, row.row, row.time, row.raw)
+        self._send_again()
 
     def flush(self) -> None:
         """Returns when all that was handed in is acknowledged, or its time is up (`undelivered`)."""
@@ -131,13 +125,38 @@ class EventSender:
                 ) from error
         return producer
 
+    def _hand_in(self, topic: str, key: str, record: Any, codec: Codec[Any], time: int | None) -> None:
+        try:
+            message = _Message(topic, key.encode(), codec.encode(record), time)
+        except ValueError as error:  # a number that fits no Avro type, or a text that is not Unicode
+            raw = repr(record).encode("utf-8", "replace")
+            self._put_aside(Reason.MALFORMED, str(error), topic, -1, time, raw)
+        else:
+            self._send(message)
+        self._send_again()
+
+    def _send(self, message: _Message) -> None:
+        self._handed_in[message.topic] += 1
+        try:
+            future = self._produce(message)
+        except MessageSizeTooLargeError as error:
+            self._refuse(message, error)
+            return
+        except KafkaTimeoutError:  # no metadata of the topic any more
+            self.undelivered += 1
+            return
+        future.add_errback(partial(self._failed, message))
+        self._unmarked += 1
+        self._unmarked_bytes += len(message.value)
+        if self._unmarked >= _MARK_EVERY or self._unmarked_bytes >= _MARK_EVERY_BYTES:
+            self._wait_for_earlier(future)
+
     def _produce(self, message: _Message) -> Any:
-        return self._producer.send(
-            self._topics.events, message.value, message.key, timestamp_ms=message.event.time
-        )
+        return self._producer.send(message.topic, message.value, message.key, timestamp_ms=message.time)
 
     def _wait_for_earlier(self, future: Any) -> None:
-        # The producer buffers without bound: so one waits for the acknowledgement of an event further back.
+        # The producer buffers without bound: so one waits for the acknowledgement of a message further back.
+        self._unmarked = self._unmarked_bytes = 0
         self._marks.append(future)
         if len(self._marks) > _MARKS:
             mark = self._marks.popleft()
@@ -164,19 +183,21 @@ class EventSender:
                 self._refuse(message, error)
 
     def _refuse(self, message: _Message, error: KafkaError) -> None:
-        self.events -= 1
-        self._dead_letter(Reason.REFUSED_BY_KAFKA, str(error), message.event, message.value)
+        if message.topic == self._topics.dead_letters:  # another one of it would fare no better
+            self.undelivered += 1
+            return
+        self._handed_in[message.topic] -= 1
+        detail = str(error)
+        self._put_aside(Reason.REFUSED_BY_KAFKA, detail, message.topic, -1, message.time, message.value)
 
-    def _dead_letter(self, reason: str, detail: str, event: Event, payload: bytes) -> None:
-        if len(payload) > _LARGEST_PAYLOAD:
-            detail = f"{detail} (payload of {len(payload)} bytes, cut at {_LARGEST_PAYLOAD})"
-        self._put_aside(
-            DeadLetter(
-                reason=reason, detail=detail, topic=self._topics.events, partition=-1, offset=-1,
-                time=event.time, payload=payload[:_LARGEST_PAYLOAD],
-            )
+    def _put_aside(
+        self, reason: str, detail: str, topic: str, offset: int, time: int | None, payload: bytes
+    ) -> None:
+        if len(payload) > LARGEST_PAYLOAD:
+            detail = f"{detail} (payload of {len(payload)} bytes, cut at {LARGEST_PAYLOAD})"
+        letter = DeadLetter(
+            reason=reason, detail=detail, topic=topic, partition=-1, offset=offset,
+            time=self._wall_ms() if time is None else time, payload=payload[:LARGEST_PAYLOAD],
         )  # fmt: skip
-
-    def _put_aside(self, letter: DeadLetter) -> None:
-        self._producer.send(self._topics.dead_letters, DEAD_LETTERS.encode(letter))
-        self.dead_letters[letter.reason] += 1
+        self.dead_letters[reason] += 1
+        self._send(_Message(self._topics.dead_letters, None, DEAD_LETTERS.encode(letter)))

@@ -32,7 +32,8 @@ _UNDELIVERED = 1
 class SendSummary(msgspec.Struct, kw_only=True):
     """What a replay did. Times of events in ms; `max_lag_s` is the worst delay behind schedule.
 
-    `dead_letters` counts rows and events put aside, by reason; `undelivered` what Kafka never acknowledged.
+    `dead_letters` counts rows, events and items put aside, by reason; `undelivered` the messages of any kind
+    that Kafka never acknowledged.
     """
 
     events: int = 0
@@ -176,7 +177,8 @@ def command(
         _tell(summary, chosen.kafka)
     if summary.undelivered:
         print(
-            f"headrace: Kafka never acknowledged {summary.undelivered:,} events; send again", file=sys.stderr
+            f"headrace: Kafka never acknowledged {summary.undelivered:,} messages; send again",
+            file=sys.stderr,
         )
         raise typer.Exit(_UNDELIVERED)
     if summary.interrupted:

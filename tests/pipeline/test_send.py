@@ -22,6 +22,7 @@ from jobs.replay_clock import KafkaUnreachable, replay_clock
 from jobs.send import SendSummary, send
 from jobs.send_pace import AsFastAsPossible, FixedRate, Pace, RecordedTime
 from jobs.settings import KafkaSection
+from operators.dead_letters import LARGEST_PAYLOAD
 from schemas.codec import DEAD_LETTERS, EVENTS, ITEMS
 from schemas.records import Event
 
@@ -31,13 +32,16 @@ START_MS = 1_600_000_000_000
 
 @pytest.fixture
 def topics(kafka_broker: KafkaBroker) -> KafkaSection:
-    """Topics of the test's own; the events topic refuses what lies more than an hour ahead."""
+    """Topics of the test's own.
+
+    The events topic refuses what lies more than an hour ahead, the catalogue topic what is larger than 100 kB.
+    """
     label = uuid.uuid4().hex[:8]
     names = {name: f"test.{name}.{label}" for name in ("events", "catalog", "dead_letters")}
     kafka_broker.create_topics(
         {
             names["events"]: kept(future_ms=HOUR_MS),
-            names["catalog"]: COMPACTED,
+            names["catalog"]: {**COMPACTED, "max.message.bytes": "100000"},
             names["dead_letters"]: kept(),
         },
         partitions=2,
@@ -138,6 +142,32 @@ def test_events_that_kafka_refuses_become_dead_letters_and_take_no_other_with_th
     (future,) = (letter for letter in letters if letter.time == ahead)
     assert EVENTS.decode(future.payload).event_id == "future"
     assert "cut at" in next(letter.detail for letter in letters if letter.time != ahead)
+
+
+def test_items_that_kafka_refuses_become_dead_letters_and_take_no_other_with_them(
+    topics: KafkaSection, tmp_path: Path
+) -> None:
+    path = tmp_path / "items.csv"
+    titles = {"A": "Mug", "wide": "x" * 300_000, "B": "Cup", "vast": "x" * 2_000_000, "C": "Jug"}
+    path.write_text("\n".join(["item_id,title", *(f"{name},{title}" for name, title in titles.items())]))
+    summary = send([open_events(events_file(tmp_path, 1))], [open_items(path)], topics, AsFastAsPossible())
+    assert (summary.items, summary.undelivered, summary.dead_letters) == (3, 0, {"refused_by_kafka": 2})
+    assert sorted(record.key for record in messages(topics, topics.catalog)) == [b"A", b"B", b"C"]
+    letters = [DEAD_LETTERS.decode(record.value) for record in messages(topics, topics.dead_letters)]
+    assert [letter.topic for letter in letters] == [topics.catalog] * 2
+    assert all(f"cut at {LARGEST_PAYLOAD}" in letter.detail for letter in letters)
+    assert all(len(letter.payload) == LARGEST_PAYLOAD for letter in letters)
+
+
+def test_a_dead_letter_that_kafka_refuses_is_counted(
+    topics: KafkaSection, kafka_broker: KafkaBroker, tmp_path: Path
+) -> None:
+    narrow = f"{topics.dead_letters}.narrow"
+    kafka_broker.create_topics({narrow: {**kept(), "max.message.bytes": "1000"}}, partitions=1)
+    path = tmp_path / "events.csv"
+    path.write_text(f"user_id,type,time\nu,view,1\nu,{'x' * 5_000},never\n")
+    summary = replay(topics.model_copy(update={"dead_letters": narrow}), path)
+    assert (summary.events, summary.undelivered) == (1, 1)
 
 
 def test_several_files_are_merged_by_time(topics: KafkaSection, tmp_path: Path) -> None:
