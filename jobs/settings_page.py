@@ -47,7 +47,7 @@ brokers = "kafka-1:9092,kafka-2:9092"
 url = "redis://cache:6379/0"
 
 [rank]
-exclude_touched = true
+exclude_touched = false
 
 [step.item_weights]      # keys that are not named keep their defaults; a table of weights is replaced whole
 view = 1.0

@@ -10,6 +10,7 @@ import msgspec
 from redis import Redis
 
 from operators.shelf_records import CoVisits, Items, Popularity, SessionSteps, ShelfRecord, encode_records
+from schemas.item_scores import stored_score
 from schemas.redis_keys import RedisKeys
 from schemas.redis_values import item_value
 from udfs.worker_settings import PublishSettings
@@ -79,7 +80,7 @@ class ItemSide:
                 known(names, kind),
                 settings.most_neighbours,
                 settings.item_ttl,
-                _pack((keys[part], members[part], scores[part])),
+                _pack((keys[part], members[part], [stored_score(score) for score in scores[part]])),
             )
 
 

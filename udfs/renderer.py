@@ -12,6 +12,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from operators.shelf import Shelf
+from schemas.item_scores import log_score
 from schemas.redis_keys import RedisKeys
 from schemas.redis_values import SimilarValue, TrendingValue, similar_value, trending_value
 from udfs.item_side import dirty
@@ -83,7 +84,7 @@ class Renderer:
         if not sold:
             return []
         best = sold[0][1]
-        return [(item, math.exp(s - best)) for item, s in sold[: self._settings.shown]]
+        return [(item, math.exp(log_score(s - best))) for item, s in sold[: self._settings.shown]]
 
     def _is_sold(self, item_id: str) -> bool:
         """An item not in the catalogue (yet) is taken to be sold: a site may send events alone."""

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 
 from operators.shelf import Shelf
 from operators.shelf_records import CoVisits, Items, Popularity, ShelfRecord, decode_records
+from schemas.item_scores import log_score
 from schemas.records import Item
 from schemas.redis_keys import RedisKeys
 from udfs.item_side import FIELD, known
@@ -138,7 +139,7 @@ class ShelfFollower:
             yield (
                 [key for key, _, _ in rows],
                 [member.decode() for _, member, _ in rows],
-                [score for _, _, score in rows],
+                [log_score(score) for _, _, score in rows],
             )
 
 

@@ -27,6 +27,7 @@ from operators.affinity import AffinityModel, AffinitySettings
 from operators.drift import DriftDetector, DriftSettings
 from operators.item_hash import hashes_of
 from operators.profile import learning_classes, profile_of
+from schemas.item_scores import log_score
 from schemas.pseudonym import Pseudonym
 from schemas.records import Event
 from schemas.redis_keys import RedisKeys
@@ -208,7 +209,7 @@ def test_item_sums_of_a_file_are_the_plain_ones(ran: Ran, plain: tuple[PlainStre
     statistics = plain[0]._statistics
     for item in ("item-1", "item-7", "item-49"):
         found = ran.redis.zrange(RedisKeys().co(item), 0, -1, withscores=True)
-        held = {member.decode(): score for member, score in found}
+        held = {member.decode(): log_score(score) for member, score in found}
         sums = dict(statistics.neighbours(item))
         assert held.keys() == sums.keys()
         assert all(abs(held[b] - score) <= 1e-9 for b, score in sums.items())

@@ -23,6 +23,7 @@ from operators.ranker import Ranker
 from operators.shelf import Shelf, ShelfBounds
 from operators.user_step import DUPLICATE, LATE
 from schemas.codec import DEAD_LETTERS, DRIFT_ALERTS, EVENTS, HEADER_SIZE, MARKER, RECOMMENDATIONS
+from schemas.item_scores import log_score
 from schemas.reason import Reason
 from schemas.records import EVENT_TYPES, Context, DeadLetter, DriftAlert, Event, Item, Recommendation
 from schemas.redis_keys import seq
@@ -237,7 +238,7 @@ def sums_agree(story: Story) -> bool:
     expected = [dict(statistics.neighbours(item.item_id)) for item in ITEMS]
     expected += [dict(statistics.popular(scope)) for scope in scopes]
     for found, sums in zip(pipeline.execute(), expected, strict=True):
-        held = {member.decode(): score for member, score in found}
+        held = {member.decode(): log_score(score) for member, score in found}
         if held.keys() != sums.keys():
             return False
         # A score is the logarithm of a sum: its difference is the sum's relative one.

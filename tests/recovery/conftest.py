@@ -32,6 +32,7 @@ from operators.affinity import AffinityModel, AffinitySettings
 from operators.drift import DriftDetector, DriftSettings
 from operators.profile import learning_classes, profile_of
 from schemas.codec import EVENTS, ITEMS
+from schemas.item_scores import log_score
 from schemas.pseudonym import Pseudonym
 from schemas.records import Event, Item
 from schemas.redis_keys import RedisKeys
@@ -122,7 +123,7 @@ class Stack:
         wrong = []
         for item in self.items:
             found = self.redis.zrange(self.names.co(item.item_id), 0, -1, withscores=True)
-            held = {member.decode(): score for member, score in found}
+            held = {member.decode(): log_score(score) for member, score in found}
             sums = dict(self.plain._statistics.neighbours(item.item_id))
             if held.keys() != sums.keys() or any(abs(held[b] - s) > tolerance for b, s in sums.items()):
                 wrong.append(item.item_id)
