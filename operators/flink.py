@@ -10,6 +10,7 @@ from pyflink.common import Row, Time, Types
 from pyflink.datastream import KeyedBroadcastProcessFunction, KeySelector, RuntimeContext
 from pyflink.datastream.state import MapStateDescriptor, StateTtlConfig, ValueStateDescriptor
 from pyflink.datastream.timerservice import TimerService
+from pyflink.metrics import Counter
 
 from operators.control import Configuration
 from operators.dead_letters import Rejected, dead_letter
@@ -98,6 +99,23 @@ class KeyByUser(KeySelector):
         return self._key_of.user_id(row[0]) or f"{UNUSABLE}{row[2] % SPREAD}"
 
 
+class Level:
+    """A figure that goes up and down, kept in a counter.
+
+    Not a gauge: Flink's metrics thread would call into Python beside the task, which in thread mode ends the
+    whole TaskManager with a segmentation fault, after minutes.
+    """
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+        self._value = 0
+
+    def set(self, value: int) -> None:
+        """Let the counter show `value`. Called from the task's own thread."""
+        self._counter.inc(value - self._value)
+        self._value = value
+
+
 class UserStepFunction(KeyedBroadcastProcessFunction):
     """Wraps `UserStep`: one call per event, on one state record, with one row out at most for most events."""
 
@@ -129,8 +147,8 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         self._trailing = metrics.counter("trailing_refreshes")
         rejected = metrics.add_group("rejected")
         self._rejected = {reason: rejected.counter(str(reason)) for reason in Reason}
-        metrics.gauge("refresh_interval_ms", lambda: int(self._policy.interval))
-        metrics.gauge("refresh_budget_per_s", lambda: int(self._policy.budget.rate))
+        self._interval = Level(metrics.counter("refresh_interval_ms"))
+        self._budget = Level(metrics.counter("refresh_budget_per_s"))
 
     def process_element(self, row: Row, ctx: KeyedBroadcastProcessFunction.ReadOnlyContext) -> Iterator[Row]:
         if not self._restored:
@@ -242,6 +260,8 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         policy = self._policy
         if self._pressure is not None and self._pressure.is_due(now):
             policy.adapt(*self._pressure.read(now))
+            self._interval.set(int(policy.interval))
+            self._budget.set(int(policy.budget.rate))
         since = event.sent if event.sent is not None else now
         edge, due = policy.ask(user.uid, now, since)
         if edge is Edge.LEADING:
