@@ -56,7 +56,14 @@ def pid_in(path: Path) -> int:
 
 
 def gone(*pids: int) -> bool:
-    return not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids)
+    return not any(_runs(pid) for pid in pids)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # also when it ends between two looks
+        return False
 
 
 def test_stopping_a_service_ends_all_that_it_started(tmp_path: Path) -> None:
