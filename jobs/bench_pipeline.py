@@ -13,8 +13,8 @@ from jobs.bench_events import Traffic, events_of, items_of
 from jobs.bench_preload import preload_events, preload_items
 from jobs.bench_stack import BenchStack
 from jobs.settings import Settings
-from jobs.worker_figures import WorkerReading
 from schemas.stats import Histogram, merged
+from schemas.worker_reading import WorkerReading
 
 WARM = 0.15
 """Share of the events that is read before the steady state begins: start-up, compiling and filling caches."""

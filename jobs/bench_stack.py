@@ -21,9 +21,9 @@ from infra.redis import RedisServer
 from jobs.flink_rest import FlinkAway, FlinkRest
 from jobs.local_topics import create_local_topics
 from jobs.settings import Settings
-from jobs.worker_figures import WorkerReading, worker_reading
 from schemas.redis_keys import RedisKeys
 from schemas.stats import WORKERS
+from schemas.worker_reading import WorkerReading, worker_reading
 
 SUBMIT_S = 180.0
 

@@ -107,7 +107,7 @@ def _execute(told: Settings, source: Path, files: FileTables, *, ranking: bool) 
     streams, tables = environment(options, parallelism=1)
     plan = bounded_plan(told, source, files)
     build = build_ranking if ranking else build_following
-    build(tables, plan, files).attach_as_datastream()
+    build(tables, plan).attach_as_datastream()
     name_operators(streams)
     check_python_mode(streams)
     wait(streams.execute_async("personalize a file"))

@@ -14,9 +14,10 @@ from jobs.flink_rest import EventRate, FlinkAway, FlinkRest, JobReading
 from jobs.page_catalogue import Catalogue
 from jobs.page_feed import Feed
 from jobs.page_view import Shown, read_profile
-from jobs.worker_figures import WorkerFigures, worker_reading
+from jobs.worker_figures import WorkerFigures
 from schemas.redis_keys import RedisKeys
 from schemas.stats import RECENT, RECENT_LENGTH, WORKERS
+from schemas.worker_reading import worker_reading
 
 EVERY_S = 1.0
 HISTORY = 180

@@ -23,6 +23,9 @@ from operators.statistics import DAY, StatisticsSettings
 from udfs.functions import PublishCoVisits, PublishItems, PublishPopularity, PublishSteps, RankUsers
 from udfs.worker_settings import WorkerSettings
 
+MESSAGES = "insert into messages select topic, payload from requests_and_messages where topic is not null"
+"""What the user step has to say to Kafka."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -36,18 +39,14 @@ class Plan:
 
 def build(tables: StreamTableEnvironment, plan: Plan) -> StatementSet:
     """Lay out the job; nothing runs yet."""
-    for ddl in plan.tables.all():
-        tables.execute_sql(ddl)
-    register_functions(tables, plan)
+    lay_tables(tables, plan)
     follow_users(tables, plan)
-    # Not before: on the sources it would swallow the watermarks that time exits.
-    tables.get_config().set("table.exec.mini-batch.enabled", "true")
     statements = tables.create_statement_set()
     for sql in (
         "insert into recommendations select uid, log from"
         " (select uid, rank_users(request) as log from requests_and_messages where request is not null)"
         " where log is not null",
-        "insert into messages select topic, payload from requests_and_messages where topic is not null",
+        MESSAGES,
         *statistics_statements(plan),
         f"insert into messages select '{plan.step.dead_letters_topic}', letter"
         " from (select publish_items(message, part, place, ts) as letter"
@@ -56,6 +55,13 @@ def build(tables: StreamTableEnvironment, plan: Plan) -> StatementSet:
     ):
         statements.add_insert_sql(sql)
     return statements
+
+
+def lay_tables(tables: StreamTableEnvironment, plan: Plan) -> None:
+    """The plan's tables, and the functions that the SQL uses."""
+    for ddl in plan.tables.all():
+        tables.execute_sql(ddl)
+    register_functions(tables, plan)
 
 
 def statistics_statements(plan: Plan) -> tuple[str, ...]:
@@ -91,6 +97,8 @@ def follow_users(tables: StreamTableEnvironment, plan: Plan) -> None:
         "create temporary view steps as select item, earlier, scopes, weight, `session`, ts"
         " from step_rows where item is not null"
     )
+    # Not before: on the sources it would swallow the watermarks that time exits.
+    tables.get_config().set("table.exec.mini-batch.enabled", "true")
 
 
 def _records(tables: StreamTableEnvironment, query: str) -> DataStream:

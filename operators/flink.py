@@ -204,9 +204,7 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
             request = None
         else:
             request = (
-                self._ask(ctx.timer_service(), event, user, state, outcome, now)
-                if outcome.changes_list
-                else None
+                self._ask(ctx.timer_service(), event, user, state, now) if outcome.changes_list else None
             )
         if request is not None or outcome.step is not None:
             yield _row(user.uid, request, outcome)
@@ -254,7 +252,6 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         event: Event,
         user: UserState,
         state: bytes,
-        outcome: StepOutcome,
         now: int,
     ) -> bytes | None:
         policy = self._policy

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
 
 from schemas.redis_keys import RedisKeys
-from schemas.stats import WORKERS, Histogram, merged
+from schemas.stats import WORKERS, merged
+from schemas.worker_reading import WorkerReading, worker_reading
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +38,7 @@ class Pressure:
         )
         self._names = RedisKeys(gauge.prefix)
         self._due = 0
-        self._before: dict[str, dict[str, Any]] = {}
+        self._before: dict[str, WorkerReading] = {}
 
     def is_due(self, now: int) -> bool:
         """Whether it is time to read again."""
@@ -59,25 +58,19 @@ class Pressure:
         late = []
         for name, figures in workers.items():
             before = self._before.get(name, figures)
-            lists += figures["lists"] - before["lists"]
-            spent += figures["us"] - before["us"]
-            late.append(figures["leading"].since(before["leading"]))
+            lists += figures.lists - before.lists
+            spent += figures.rank_us + figures.redis_us - before.rank_us - before.redis_us
+            late.append(figures.leading.since(before.leading))
         self._before = workers
         delays = merged(late)
         return (spent / lists if lists > 0 else 0.0), (delays.quantile(0.5) if delays.total else 0.0)
 
-    def _read_workers(self, now: int) -> dict[str, dict[str, Any]]:
+    def _read_workers(self, now: int) -> dict[str, WorkerReading]:
         known: dict[bytes, bytes] = self._redis.hgetall(self._names.stats(WORKERS))  # type: ignore[assignment]
         alive = [name.decode() for name, at in known.items() if now - int(at) < 10 * EVERY_MS]
         found = {}
         for name in alive:
             raw: dict[bytes, bytes] = self._redis.hgetall(self._names.stats(name))  # type: ignore[assignment]
-            with suppress(
-                KeyError, ValueError
-            ):  # a worker of another release, or one that has written nothing
-                found[name] = {
-                    "lists": int(raw[b"lists"]),
-                    "us": int(raw[b"rank_us"]) + int(raw[b"redis_us"]),
-                    "leading": Histogram.decode(raw[b"leading_ms"].decode()),
-                }
+            if (reading := worker_reading(raw)) is not None:
+                found[name] = reading
         return found

@@ -105,6 +105,19 @@ class RedisKeys:
         """Internal: items by log-popularity within a scope, a sorted set of at most 128 members."""
         return f"{self.prefix}:pop:{scope}"
 
+    def sums(self, kind: str, name: str) -> str:
+        """Internal: the sorted set of a kind of item sums, "co" of an item or "pop" of a scope."""
+        return self.co(name) if kind == "co" else self.pop(name)
+
+    def dirty(self, kind: str) -> str:
+        """Internal: the set of what is to be rendered again, by kind: items with "co", scopes with "pop"."""
+        return self.stats(f"dirty:{kind}")
+
+    def known(self, kind: str) -> str:
+        """Internal: the set of what there is, by kind: "item", "co" and "pop". A scan of all keys would pass
+        every user."""
+        return self.stats(f"known:{kind}")
+
     def stats(self, worker: str) -> str:
         """Internal: figures of one worker."""
         return f"{self.prefix}:stats:{worker}"

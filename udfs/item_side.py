@@ -53,7 +53,7 @@ class ItemSide:
                     for item in items:
                         lives = settings.item_ttl if item.deleted else None
                         pipeline.set(names.item(item.item_id), item_value(item), ex=lives)
-                    pipeline.sadd(known(names, "item"), *(item.item_id for item in items))
+                    pipeline.sadd(names.known("item"), *(item.item_id for item in items))
                     changes.append(record)
                 case SessionSteps():
                     pipeline.xadd(
@@ -69,26 +69,15 @@ class ItemSide:
         self, pipeline: Any, kind: str, keys: Sequence[str], members: Sequence[str], scores: Sequence[float]
     ) -> None:
         names, settings = self._names, self._settings
-        prefix = names.co("") if kind == "co" else names.pop("")
         for start in range(0, len(keys), _CALL):
             part = slice(start, start + _CALL)
             pipeline.eval(
                 _SCORES,
                 0,
-                prefix,
-                dirty(names, kind),
-                known(names, kind),
+                names.sums(kind, ""),
+                names.dirty(kind),
+                names.known(kind),
                 settings.most_neighbours,
                 settings.item_ttl,
                 _pack((keys[part], members[part], [stored_score(score) for score in scores[part]])),
             )
-
-
-def dirty(names: RedisKeys, kind: str) -> str:
-    """The set of what is to be rendered again, by kind: items with "co", scopes with "pop"."""
-    return names.stats(f"dirty:{kind}")
-
-
-def known(names: RedisKeys, kind: str) -> str:
-    """The set of what there is, by kind: "item", "co" and "pop". A scan of all keys would pass every user."""
-    return names.stats(f"known:{kind}")

@@ -15,7 +15,6 @@ from operators.shelf import Shelf
 from schemas.item_scores import log_score
 from schemas.redis_keys import RedisKeys
 from schemas.redis_values import SimilarValue, TrendingValue, similar_value, trending_value
-from udfs.item_side import dirty
 from udfs.worker_settings import PublishSettings
 
 logger = logging.getLogger(__name__)
@@ -51,7 +50,7 @@ class Renderer:
         return self._render("pop") + self._render("co")
 
     def _render(self, kind: str) -> int:
-        waiting = dirty(self._names, kind)
+        waiting = self._names.dirty(kind)
         changed = [member.decode() for member in self._redis.spop(waiting, self._settings.most_rendered)]
         if changed:
             try:
@@ -62,10 +61,9 @@ class Renderer:
         return len(changed)
 
     def _render_batch(self, kind: str, changed: list[str]) -> None:
-        source = self._names.co if kind == "co" else self._names.pop
         reading = self._redis.pipeline(transaction=False)
         for key in changed:
-            reading.zrevrange(source(key), 0, 2 * self._settings.shown, withscores=True)
+            reading.zrevrange(self._names.sums(kind, key), 0, 2 * self._settings.shown, withscores=True)
         writing = self._redis.pipeline(transaction=False)
         now = time.time_ns() // 1_000_000
         for key, members in zip(changed, reading.execute(), strict=True):

@@ -16,7 +16,7 @@ from operators.shelf_records import CoVisits, Items, Popularity, ShelfRecord, de
 from schemas.item_scores import log_score
 from schemas.records import Item
 from schemas.redis_keys import RedisKeys
-from udfs.item_side import FIELD, known
+from udfs.item_side import FIELD
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ class ShelfFollower:
             values = self._redis.mget([names.item(item_id) for item_id in ids])
             gone = [item_id for item_id, value in zip(ids, values, strict=True) if value is None]
             if gone:
-                self._redis.srem(known(names, "item"), *gone)
+                self._redis.srem(names.known("item"), *gone)
             yield Items([_read_item(value) for value in values if value is not None])
         for items, members, scores in self._best("co", self._neighbours):
             yield CoVisits(items, members, scores)
@@ -118,7 +118,7 @@ class ShelfFollower:
     def _known(self, kind: str) -> Iterator[list[str]]:
         cursor = 0
         while True:
-            cursor, found = self._redis.sscan(known(self._names, kind), cursor, count=_SCAN)
+            cursor, found = self._redis.sscan(self._names.known(kind), cursor, count=_SCAN)
             if found:
                 yield [name.decode() for name in found]
             if cursor == 0:
@@ -126,11 +126,10 @@ class ShelfFollower:
 
     def _best(self, kind: str, most: int) -> Iterator[tuple[list[str], list[str], list[float]]]:
         """Of every key of a kind its `most` best members: columns of key, member and score."""
-        name = self._names.co if kind == "co" else self._names.pop
         for keys in self._known(kind):
             pipeline = self._redis.pipeline(transaction=False)
             for key in keys:
-                pipeline.zrevrange(name(key), 0, most - 1, withscores=True)
+                pipeline.zrevrange(self._names.sums(kind, key), 0, most - 1, withscores=True)
             rows = [
                 (key, member, score)
                 for key, row in zip(keys, pipeline.execute(), strict=True)

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 from jobs.flink_rest import EventRate, FlinkAway, FlinkRest, JobReading
-from jobs.worker_figures import WINDOW_MS, WorkerFigures, WorkerReading, worker_reading
+from jobs.worker_figures import WINDOW_MS, WorkerFigures
 from schemas.stats import Histogram
+from schemas.worker_reading import WorkerReading, worker_reading
 
 
 def reading(at: int, lists: int, leading: list[float] | None = None) -> WorkerReading:

@@ -17,7 +17,6 @@ from jobs.bench_pipeline import Look, judged
 from jobs.bench_plain import PER_EVENT, PER_LIST, PlainSettings, measure_batches, measure_plain
 from jobs.bench_producer import timed_events
 from jobs.bench_size import fifty_each
-from jobs.worker_figures import WorkerReading
 from operators.ingest import Ingest
 from operators.ingest_settings import IngestSettings
 from operators.item_facts import facts_of
@@ -27,6 +26,7 @@ from schemas.records import Event
 from schemas.schema_book import SchemaBook
 from schemas.state import UserState
 from schemas.stats import Histogram
+from schemas.worker_reading import WorkerReading
 
 TINY = Traffic(events=600, users=40, items=120)
 
