@@ -17,10 +17,13 @@ from types import TracebackType
 from typing import Any
 
 from infra import java
+from infra.cores import bound_to_core
 from infra.errors import InfraError
 from infra.flink_home import add_on_options, make_flink_home
 from infra.home import new_run
 from infra.ports import HOST, claim, free_port
+from infra.s3 import GROUP as S3
+from infra.s3 import s3_access
 from infra.service import Service
 
 USUAL_WEB_PORT = 8081
@@ -42,9 +45,14 @@ class FlinkCluster:
         checkpoints: Path | None = None,
         memory_mib: int = 1728,
         options: Mapping[str, str] | None = None,
+        jar_groups: Sequence[str] = ("connector",),
         run: Path | None = None,
     ) -> None:
-        """`memory_mib` is each TaskManager's whole process; `options`, Flink's own keys, win over ours."""
+        """`memory_mib` is each TaskManager's whole process; `options`, Flink's own keys, win over ours.
+
+        `jar_groups` are the groups of `jars.toml` that the jobs need: `lake` for the data lake, `s3` beside it where
+        that lies in S3.
+        """
         self._run = run or new_run("flink")
         self.web_port = claim(
             "Flink's web UI", web_port, usual=usual_web_port, option="--web-port or HEADRACE_FLINK__WEB_PORT"
@@ -53,6 +61,7 @@ class FlinkCluster:
         self._checkpoints = checkpoints or self._run / "checkpoints"
         self._memory_mib = memory_mib
         self._options = dict(options or {})
+        self._jar_groups = tuple(jar_groups)
         self._wanted = task_managers
         self._started = 0
         self.job_manager = Service("Flink's JobManager", self._run / "jobmanager.log")
@@ -71,7 +80,7 @@ class FlinkCluster:
     def start(self) -> FlinkCluster:
         """Start all processes and wait until every slot is offered."""
         self._checkpoints.mkdir(parents=True, exist_ok=True)
-        make_flink_home(self.home, self._configuration())
+        make_flink_home(self.home, self._configuration(), self._jar_groups)
         self.job_manager.start(self._script("jobmanager.sh"), env=self._environment())
         try:
             for _ in range(self._wanted):
@@ -131,7 +140,8 @@ class FlinkCluster:
         self._started += 1
         log = self._run / f"taskmanager-{self._started}.log"
         service = Service(f"Flink's TaskManager {self._started}", log)
-        service.start(self._script("taskmanager.sh"), env=self._environment())
+        command = bound_to_core(self._script("taskmanager.sh"), self._started - 1, of=self._wanted)
+        service.start(command, env=self._environment())
         self.task_managers.append(service)
         return service
 
@@ -171,10 +181,13 @@ class FlinkCluster:
             "rest.bind-address": HOST,
             "rest.port": str(self.web_port),
             "rest.bind-port": str(self.web_port),
+            "env.java.opts.jobmanager": " ".join(java.SMALL_MACHINE),
+            "env.java.opts.taskmanager": " ".join(java.SMALL_MACHINE),
             "heartbeat.interval": "1000",
             "heartbeat.timeout": "6000",
             "execution.checkpointing.dir": self._checkpoints.as_uri(),
             "io.tmp.dirs": str(self.home / "tmp"),
+            **(s3_access().flink_options() if S3 in self._jar_groups else {}),
             **self._options,
         }
 

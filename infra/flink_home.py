@@ -7,46 +7,39 @@ the cluster's lib folder, and pemja is always taken from there.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from infra import jars
-from infra.errors import InfraError
+from infra import jars, plugins
+from infra.packages import link, pyflink_folder
 
 PROMETHEUS = "org.apache.flink.metrics.prometheus.PrometheusReporterFactory"
 
 
-def pyflink_folder() -> Path:
-    """Where the `apache-flink` package is installed; it is not imported for that."""
-    found = importlib.util.find_spec("pyflink")
-    if found is None or not found.submodule_search_locations:
-        raise InfraError("the Python package apache-flink is not installed; run `make setup`")
-    return Path(found.submodule_search_locations[0])
-
-
-def library() -> list[Path]:
-    """All archives a cluster needs: Flink's own, flink-python, and the Kafka connector."""
+def library(groups: Sequence[str] = ("connector",)) -> list[Path]:
+    """The archives of a lib folder: Flink's own, flink-python, and those of `groups` that are no plugins."""
     package = pyflink_folder()
     return [
         *sorted(package.glob("lib/*.jar")),
         *package.glob("opt/flink-python-*.jar"),
-        *jars.classpath("connector"),
+        *(jar for group in groups if group not in plugins.GROUPS for jar in jars.classpath(group)),
     ]
 
 
-def make_flink_home(folder: Path, configuration: Mapping[str, str]) -> None:
-    """Fill `folder` so that FLINK_HOME may point to it."""
+def make_flink_home(
+    folder: Path, configuration: Mapping[str, str], groups: Sequence[str] = ("connector",)
+) -> None:
+    """Fill `folder` so that FLINK_HOME may point to it; `groups` are those of `jars.toml` that jobs need."""
     package = pyflink_folder()
     for name in ("lib", "conf", "log", "pid", "tmp"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    for jar in library():
-        _link(folder / "lib" / jar.name, jar)
-    for name in ("opt", "plugins"):
-        _link(folder / name, package / name)
+    for jar in library(groups):
+        link(folder / "lib" / jar.name, jar)
+    link(folder / "opt", package / "opt")
+    plugins.make_plugins(folder / "plugins", groups)
     # Copies, because pip may install the scripts without their execute bit.
     scripts = shutil.copytree(package / "bin", folder / "bin", dirs_exist_ok=True)
     for script in Path(scripts).iterdir():
@@ -79,8 +72,3 @@ def _java_options() -> str:
     """The module openings that Flink ships in its configuration, and needs from Java 17 on."""
     shipped = (pyflink_folder() / "conf" / "config.yaml").read_text()
     return shipped.split("all: ", 1)[1].splitlines()[0].strip()
-
-
-def _link(place: Path, target: Path) -> None:
-    place.unlink(missing_ok=True)
-    place.symlink_to(target)

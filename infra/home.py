@@ -4,6 +4,7 @@ HEADRACE_HOME/
     jars/       verified jars, kept between runs
     data/       Kafka's log and Redis' append-only file of `headrace up`
     demo/       the same of `headrace up --demo`, begun anew each time
+    live/       the same of `headrace evaluate --live`, begun anew each time
     run/<id>/   logs and configuration of one run; the last twenty are kept
     secret      keys the pseudonyms of users, where no other secret is set
 """

@@ -1,4 +1,4 @@
-"""The Java archives that no Python package carries: Flink's Kafka connector and the Kafka broker.
+"""The Java archives that no Python package carries: Flink's Kafka connector, Parquet, the Kafka broker.
 
 `jars.toml` pins every archive by Maven coordinates and SHA-256. jgo fetches them, at the first start
 only, into `HEADRACE_HOME/jars`; nothing is used whose sum differs from the pinned one.
@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from infra.errors import InfraError
 from infra.home import home
@@ -46,7 +47,7 @@ Fetch = Callable[[str, Path], Path]
 
 
 def pinned(pins: Path = PINS) -> dict[str, tuple[Jar, ...]]:
-    """The archives of each group (`connector`, `broker`), as `jars.toml` names them."""
+    """The archives of each group (`connector`, `lake`, `s3`, `broker`), as `jars.toml` names them."""
     groups = tomllib.loads(pins.read_text())
     return {
         name: tuple(Jar(coordinate, sha256) for coordinate, sha256 in group["sha256"].items())
@@ -87,10 +88,13 @@ def from_maven(coordinate: str, folder: Path) -> Path:
 
 
 def pin(pins: Path = PINS) -> None:
-    """Resolve the coordinates of `jars.toml` with all they depend on, and write their sums into it."""
+    """Resolve the coordinates of `jars.toml` with all they depend on, and write their sums into it.
+
+    A group that says `alone = true` is taken as it stands: what it depends on, Flink brings.
+    """
     import jgo
 
-    groups: dict[str, dict[str, list[str]]] = tomllib.loads(pins.read_text())
+    groups: dict[str, dict[str, Any]] = tomllib.loads(pins.read_text())
     lines = ["# Written by `python -m infra.jars --pin`; edit the coordinates, then run it.\n"]
     with tempfile.TemporaryDirectory(dir=home()) as scratch, ThreadPoolExecutor(8) as pool:
         for name, group in groups.items():
@@ -98,13 +102,18 @@ def pin(pins: Path = PINS) -> None:
             # One by one: resolved together, jgo lets the parent of one root change the versions of another.
             chosen: dict[str, str] = {}
             for root in roots:
+                if group.get("alone"):
+                    project, _, version = root.rpartition(":")
+                    chosen[project] = version
+                    continue
                 for a in jgo.resolve(root):
                     chosen.setdefault(f"{a.groupId}:{a.artifactId}", a.version)
             found = sorted(f"{project}:{version}" for project, version in chosen.items())
             sums = pool.map(lambda coordinate: sha256_of(from_maven(coordinate, Path(scratch))), found)
             lines.append(f"[{name}]\ncoordinates = [")
             lines += [f'    "{root}",' for root in roots]
-            lines.append(f"]\n\n[{name}.sha256]")
+            lines.append("]\nalone = true" if group.get("alone") else "]")
+            lines.append(f"\n[{name}.sha256]")
             lines += [f'"{coordinate}" = "{sum_}"' for coordinate, sum_ in zip(found, sums, strict=True)]
             lines.append("")
     pins.write_text("\n".join(lines).rstrip() + "\n")

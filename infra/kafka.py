@@ -10,7 +10,8 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
+from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
@@ -25,8 +26,8 @@ from infra.service import Service
 USUAL_PORT = 9092
 MIB = 1024 * 1024
 
-QUICK_START = ("-XX:TieredStopAtLevel=1",)
-"""Java options with which the broker starts in two thirds of the time, and then does less a second."""
+
+NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 COMPACTED: Mapping[str, str] = {"cleanup.policy": "compact"}
 """Configuration of a topic that keeps the last record of each key."""
@@ -74,8 +75,13 @@ class KafkaBroker:
         data: Path | None = None,
         run: Path | None = None,
         java_options: Sequence[str] = (),
+        user: tuple[str, str] | None = None,
     ) -> None:
-        """`port` must be free; without it `usual_port` is tried, then any."""
+        """`port` must be free; without it `usual_port` is tried, then any.
+
+        With `user`, a name and a password of letters and digits, clients have to sign in by SASL/PLAIN.
+        """
+        self._user = user
         self._java_options = java_options
         self.port = claim("Kafka", port, usual=usual_port, option="--kafka-port or HEADRACE_KAFKA__PORT")
         self._controller_port = free_port()
@@ -87,6 +93,20 @@ class KafkaBroker:
     def brokers(self) -> str:
         """What clients call bootstrap servers: `host:port`."""
         return f"{HOST}:{self.port}"
+
+    @property
+    def client(self) -> dict[str, Any]:
+        """The options with which kafka-python's clients reach this broker."""
+        options: dict[str, Any] = {"bootstrap_servers": self.brokers}
+        if self._user is not None:
+            name, password = self._user
+            options |= {
+                "security_protocol": "SASL_PLAINTEXT",
+                "sasl_mechanism": "PLAIN",
+                "sasl_plain_username": name,
+                "sasl_plain_password": password,
+            }
+        return options
 
     def start(self) -> KafkaBroker:
         """Start, formatting an empty data folder first, and wait until the broker serves clients."""
@@ -102,13 +122,13 @@ class KafkaBroker:
         archives = os.pathsep.join(str(path) for path in jars.classpath("broker"))
         command = [
             f"{environment['JAVA_HOME']}/bin/java",
-            "-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-Xshare:auto",
+            "-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-Xshare:auto", *java.QUICK_START,
             f"-Dlog4j2.configurationFile={logging}",
             *self._java_options,
             "-cp", archives,
         ]  # fmt: skip
         if not (self._data / "meta.properties").exists():
-            self._format([*command, *QUICK_START, "kafka.tools.StorageTool"], properties)
+            self._format([*command, "kafka.tools.StorageTool"], properties)
         self.service.start([*command, "kafka.Kafka", properties], env=environment, grace=15.0)
         try:
             self.service.wait_until(self._serves, seconds=180)
@@ -121,7 +141,7 @@ class KafkaBroker:
         self, topics: Mapping[str, Mapping[str, str]], *, partitions: int | Mapping[str, int] = 1
     ) -> None:
         """Create those topics, by name and configuration, that are not there yet; see `create_topics`."""
-        create_topics(self.brokers, topics, partitions=partitions)
+        create_topics(self.brokers, topics, partitions=partitions, client=self.client)
 
     def stop(self) -> None:
         """End the broker; its log is there at the next `start`."""
@@ -136,14 +156,16 @@ class KafkaBroker:
         self.stop()
 
     def _properties(self) -> dict[str, str | int]:
-        return {
+        protocol = "PLAINTEXT" if self._user is None else "SASL_PLAINTEXT"
+        properties: dict[str, str | int] = {
             "process.roles": "broker,controller",
             "node.id": 1,
             "controller.quorum.voters": f"1@{HOST}:{self._controller_port}",
             "controller.listener.names": "CONTROLLER",
-            "listeners": f"PLAINTEXT://{HOST}:{self.port},CONTROLLER://{HOST}:{self._controller_port}",
-            "advertised.listeners": f"PLAINTEXT://{HOST}:{self.port}",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listeners": f"{protocol}://{HOST}:{self.port},CONTROLLER://{HOST}:{self._controller_port}",
+            "advertised.listeners": f"{protocol}://{HOST}:{self.port}",
+            "listener.security.protocol.map": f"{protocol}:{protocol},CONTROLLER:PLAINTEXT",
+            "inter.broker.listener.name": protocol,
             "log.dirs": str(self._data),
             "auto.create.topics.enable": "false",
             "offsets.topic.replication.factor": 1,
@@ -155,6 +177,17 @@ class KafkaBroker:
             "share.coordinator.state.topic.min.isr": 1,
             "group.initial.rebalance.delay.ms": 0,
         }
+        if self._user is not None:
+            name, password = self._user
+            properties |= {
+                "sasl.enabled.mechanisms": "PLAIN",
+                "sasl.mechanism.inter.broker.protocol": "PLAIN",
+                "listener.name.sasl_plaintext.plain.sasl.jaas.config": (
+                    "org.apache.kafka.common.security.plain.PlainLoginModule required"
+                    f' username="{name}" password="{password}" user_{name}="{password}";'
+                ),
+            }
+        return properties
 
     def _format(self, tool: list[str], properties: Path) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
@@ -173,7 +206,7 @@ class KafkaBroker:
         if is_free(self.port):
             return False
         try:
-            admin = KafkaAdminClient(bootstrap_servers=self.brokers, request_timeout_ms=5000)
+            admin = KafkaAdminClient(**self.client, request_timeout_ms=5000)
         except KafkaError:
             return False
         try:
@@ -190,15 +223,20 @@ def _partitions_of(name: str, partitions: int | Mapping[str, int]) -> int:
 
 
 def create_topics(
-    brokers: str, topics: Mapping[str, Mapping[str, str]], *, partitions: int | Mapping[str, int] = 1
+    brokers: str,
+    topics: Mapping[str, Mapping[str, str]],
+    *,
+    partitions: int | Mapping[str, int] = 1,
+    client: Mapping[str, Any] = NO_OPTIONS,
 ) -> None:
     """Create those topics on any broker, by name and configuration, that are not there yet.
 
     Returns when clients can see them.
 
-    `partitions` is one count for all, or counts by name (1 where a name is missing).
+    `partitions` is one count for all, or counts by name (1 where a name is missing); `client` are more options
+    of kafka-python's clients.
     """
-    admin = _admin(brokers)
+    admin = _admin(brokers, client)
     try:
         known = set(admin.list_topics())
         wanted = [
@@ -218,17 +256,20 @@ def create_topics(
         admin.close()
 
 
-def topic_names(brokers: str) -> list[str]:
-    """The topics that a broker has. Raises `InfraError` when it does not answer."""
-    admin = _admin(brokers)
+def topic_names(brokers: str, client: Mapping[str, Any] = NO_OPTIONS) -> list[str]:
+    """The topics that a broker has. Raises `InfraError` when it does not answer.
+
+    `client` are more options of kafka-python's clients.
+    """
+    admin = _admin(brokers, client)
     try:
         return sorted(admin.list_topics())
     finally:
         admin.close()
 
 
-def _admin(brokers: str) -> KafkaAdminClient:
+def _admin(brokers: str, client: Mapping[str, Any]) -> KafkaAdminClient:
     try:
-        return KafkaAdminClient(bootstrap_servers=brokers)
+        return KafkaAdminClient(**{**client, "bootstrap_servers": brokers})
     except KafkaError as error:
         raise InfraError(f"Kafka at {brokers} does not answer ({error}); is it running there?") from error

@@ -17,18 +17,20 @@ from rich.status import Status
 
 from jobs import bench_report, options, settings
 from jobs.bench_events import LIST_CHANGING, Traffic, items_of
+from jobs.bench_extent import QUICK, Extent
 from jobs.bench_latency import measure_latency
 from jobs.bench_machine import this_machine
+from jobs.bench_models import measure_models
 from jobs.bench_pipeline import drain
 from jobs.bench_plain import PlainSettings, measure_batches, measure_plain, measure_scale
 from jobs.bench_size import fifty_each, measure_size, recorded
+from jobs.bench_sources import measure_sources
 from jobs.settings import Settings
 from schemas.errors import HeadraceError
 
-RATES = (500.0, 1_000.0, 2_000.0)
 RETAIL = Path(__file__).parent.parent / "data" / "online_retail_2010_2011.parquet"
-PARTS_ON = (
-    "duplicates", "sessions", "decayed counters", "affinities", "drift detection", "recent items",
+ALWAYS_ON = (
+    "duplicates", "sessions", "habits", "decayed counters", "affinities", "drift detection", "recent items",
     "co-visitation in SQL", "popularity in SQL", "session-kNN", "profiles", "recommendation log",
     "checkpoints", "append-only file",
 )  # fmt: skip
@@ -38,35 +40,12 @@ class Part(StrEnum):
     """What to measure."""
 
     PLAIN = "plain"
+    RANK = "rank"
     PIPELINE = "pipeline"
     LATENCY = "latency"
     SIZE = "size"
+    GARBAGE = "garbage"
     ALL = "all"
-
-
-class Extent(msgspec.Struct, frozen=True, kw_only=True):
-    """How much is measured. Durations are in seconds."""
-
-    plain_events: int = 200_000
-    users: int = 100_000
-    items: int = 10_000
-    state_users: tuple[int, ...] = (10_000, 100_000, 1_000_000)
-    catalogue: tuple[int, ...] = (1_000, 10_000, 100_000)
-    scale_events: int = 50_000
-    pipeline_events: int = 600_000
-    task_managers: tuple[int, ...] = (1, 2)
-    rates: tuple[float, ...] = RATES
-    seconds: float = 60.0
-    warm_up: float = 15.0
-    sized_users: int = 5_000
-
-
-QUICK = Extent(
-    plain_events=4_000, users=1_000, items=600, state_users=(500, 2_000), catalogue=(600, 2_000),
-    scale_events=1_000, pipeline_events=40_000, task_managers=(1,), rates=(200.0,), seconds=5.0,
-    warm_up=3.0, sized_users=50,
-)  # fmt: skip
-"""A look at whether everything runs; its figures mean nothing."""
 
 
 class MissingData(HeadraceError):  # noqa: N818 (named like the other refusals)
@@ -99,6 +78,7 @@ def command(
     told = settings.load(config, {} if model is None else {"model.bundle": model})
     chosen = {
         "pipeline_events": events,
+        "garbage_events": events,
         "users": users,
         "task_managers": None if not task_managers else tuple(task_managers),
         "rates": None if not rate else tuple(rate),
@@ -118,7 +98,8 @@ def command(
     out = Console(highlight=False, soft_wrap=True, file=sys.stderr if as_json else sys.stdout)
     bench_report.tell_machine(report["machine"], report["settings"], out)
     for name, measure in (
-        (Part.PLAIN, _plain), (Part.SIZE, _size), (Part.PIPELINE, _pipeline), (Part.LATENCY, _latency)
+        (Part.PLAIN, _plain), (Part.RANK, _rank), (Part.SIZE, _size), (Part.PIPELINE, _pipeline),
+        (Part.GARBAGE, _garbage), (Part.LATENCY, _latency),
     ):  # fmt: skip
         if part in (name, Part.ALL):
             for what, figures in measure(told, extent, variables):
@@ -157,6 +138,14 @@ def _plain(told: Settings, extent: Extent, _: dict[str, str]) -> Iterator[tuple[
         yield "batches", measure_batches(traffic, plain)
     with _busy("cost by users and items"):
         yield "scale", measure_scale(plain, extent.state_users, extent.catalogue, extent.scale_events)
+    with _busy("learners and models"):
+        yield "models", measure_models(extent.model_examples)
+
+
+def _rank(told: Settings, extent: Extent, _: dict[str, str]) -> Iterator[tuple[str, Any]]:
+    traffic = Traffic(events=extent.plain_events, users=extent.users, items=extent.items)
+    with _busy("sources of candidates"):
+        yield "sources", measure_sources(traffic, plain_settings(told))
 
 
 def _size(told: Settings, extent: Extent, _: dict[str, str]) -> Iterator[tuple[str, Any]]:
@@ -188,6 +177,16 @@ def _pipeline(told: Settings, extent: Extent, variables: dict[str, str]) -> Iter
             )
 
 
+def _garbage(told: Settings, extent: Extent, variables: dict[str, str]) -> Iterator[tuple[str, Any]]:
+    """The good events/s among as much garbage, as a share of those of the good ones alone."""
+    traffic = Traffic(events=extent.garbage_events, users=extent.users, items=extent.items)
+    rates = []
+    for half_garbage in (False, True):
+        with _busy("half the messages garbage" if half_garbage else "the good half alone"):
+            rates.append(drain(told, traffic, 1, variables, half_garbage=half_garbage).events_per_s)
+    yield "garbage", {"alone": rates[0], "with garbage": rates[1], "share": rates[1] / rates[0]}
+
+
 def _latency(told: Settings, extent: Extent, variables: dict[str, str]) -> Iterator[tuple[str, Any]]:
     traffic = Traffic(events=0, users=extent.users, items=extent.items)
     with _busy("latency") as status:
@@ -204,11 +203,27 @@ def _latency(told: Settings, extent: Extent, variables: dict[str, str]) -> Itera
             yield "latency", figures
 
 
+def parts_on(told: Settings) -> tuple[str, ...]:
+    """What of the job is at work under these settings.
+
+    >>> "8 segments" in parts_on(Settings())
+    True
+    """
+    chosen = {
+        f"{len(told.segments.in_force())} segments": bool(told.segments.in_force()),
+        "detection of bots": told.traffic.enabled,
+        "models of the stream": told.models.rate > 0,
+        "data lake": told.lake.folder is not None,
+        "ranking model": told.model.bundle is not None,
+    }
+    return (*ALWAYS_ON, *(part for part, is_on in chosen.items() if is_on))
+
+
 def _settings(told: Settings, extent: Extent, quick: bool) -> dict[str, Any]:
     return {
         "quick": quick,
         "extent": extent,
-        "on": PARTS_ON,
+        "on": parts_on(told),
         "model": str(told.model.bundle) if told.model.bundle else "none: lists are blended from the sources",
         "list_changing": LIST_CHANGING,
         "refresh": told.refresh,

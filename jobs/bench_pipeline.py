@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -77,17 +77,32 @@ def drain(
     task_managers: int,
     told: Mapping[str, str],
     shown: Callable[[str, int], None] = lambda what, done: None,
+    *,
+    half_garbage: bool = False,
 ) -> Throughput:
-    """Preload a topic of its own, start the job and watch it read to the end."""
+    """Preload a topic of its own, start the job and watch it read to the end.
+
+    With `half_garbage` every second message is none that can be read; events are the good ones.
+    """
     with BenchStack(settings, task_managers, told) as stack:
         preload_items(stack.settings.kafka, items_of(traffic))
         loaded = preload_events(
-            stack.settings.kafka, events_of(traffic), lambda done: shown("preloaded", done)
+            stack.settings.kafka,
+            events_of(traffic),
+            lambda done: shown("preloaded", done),
+            half_garbage=half_garbage,
         )
         started = stack.start_job()
-        looks = watch(stack, loaded.events, lambda done: shown("drained", done))
+        messages = loaded.events + loaded.garbage
+        looks = [
+            replace(look, events=look.events * loaded.events // messages)
+            for look in watch(stack, messages, lambda done: shown("drained", done))
+        ]
         restarts = stack.restarts()
-    return judged(looks, loaded.events, loaded.users, loaded.list_changing, task_managers, started, restarts)
+    return judged(
+        looks, loaded.events, loaded.users, loaded.list_changing, task_managers, started, restarts,
+        has_model=settings.model.bundle is not None,
+    )  # fmt: skip
 
 
 def watch(stack: BenchStack, events: int, shown: Callable[[int], None]) -> list[Look]:
@@ -122,6 +137,8 @@ def judged(
     task_managers: int,
     start_s: float,
     restarts: int,
+    *,
+    has_model: bool = True,
 ) -> Throughput:
     """The figures of a run, from its looks. Raises `InfraError` where it had no steady state."""
     inside = [look for look in looks if look.lists and WARM * events <= look.events < events]
@@ -136,7 +153,7 @@ def judged(
     batches = max(_sum(last, "batches") - _sum(first, "batches"), 1)
     whole = next(look for look in looks if look.events >= events)
     age_p99 = both.quantile(0.99)
-    why_not = _why_not(users, list_changing / events, age_p99, restarts)
+    why_not = _why_not(users, list_changing / events, age_p99, restarts, has_model)
     return Throughput(
         task_managers=task_managers,
         events=events,
@@ -162,8 +179,8 @@ def judged(
     )
 
 
-def _why_not(users: int, list_changing: float, age_p99: float, restarts: int) -> list[str]:
-    reasons = []
+def _why_not(users: int, list_changing: float, age_p99: float, restarts: int, has_model: bool) -> list[str]:
+    reasons = [] if has_model else ["no ranking model: give one with --model"]
     if users < LEAST_USERS:
         reasons.append(f"{users:,} distinct users, not {LEAST_USERS:,}")
     if list_changing < LEAST_LIST_CHANGING:

@@ -11,14 +11,16 @@ import msgspec
 
 from jobs.bench_events import Traffic, events_of, items_of
 from jobs.bench_rank import LOG, NOWHERE, RANK, VALUES, TimedWorker
+from operators.following import Following, FollowingSettings
 from operators.ingest import Ingest
 from operators.ingest_settings import IngestSettings
 from operators.item_facts import NOTHING_KNOWN, Catalogue, facts_of
 from operators.refresh import Edge, RefreshPolicy, RefreshSettings
 from operators.refresh_request import LEADING, TRAILING, RefreshRequest, encode_request
+from operators.segments.rules_file import ready_rules
 from operators.shelf_records import Items
 from operators.statistics import ItemStatistics, StatisticsSettings
-from operators.user_step import StepSettings, UserStep
+from operators.user_step import StepSettings
 from schemas.codec import encode_event
 from schemas.key_of import KeyOf
 from schemas.pseudonym import Pseudonym
@@ -65,7 +67,8 @@ class PlainLoop:
         self._ingest = Ingest(
             settings.ingest, book, lambda item_id: catalogue.get(item_id, NOTHING_KNOWN).category
         )
-        self._step = UserStep(settings.step, catalogue)
+        self._step = Following(FollowingSettings(settings.step), catalogue)
+        self._step.use_segments(self._step.book(ready_rules()))
         self._statistics = ItemStatistics(settings.statistics)
         self._policy = RefreshPolicy(settings.refresh)
         self._pseudonym = Pseudonym(b"a secret of the benchmark")
@@ -104,7 +107,7 @@ class PlainLoop:
         )
         t3 = clock()
         window = self.windows.get(user_id) if self._step.needs_drift_window(user, event) else None
-        outcome = self._step.update(user, event, window)
+        outcome = self._step.update(user, event, window).outcome
         if outcome.drift_window is not None:
             self.windows[user_id] = outcome.drift_window
         t4 = clock()

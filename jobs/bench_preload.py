@@ -20,9 +20,10 @@ _MARK_EVERY = 20_000
 
 @dataclass(frozen=True)
 class Preloaded:
-    """What lies on the topics now."""
+    """What lies on the topics now: `events` are good ones, `garbage` other messages among them."""
 
     events: int
+    garbage: int
     users: int
     list_changing: int
     seconds: float
@@ -50,9 +51,16 @@ def preload_items(topics: KafkaSection, items: Iterable[Item]) -> None:
 
 
 def preload_events(
-    topics: KafkaSection, events: Iterable[Event], shown: Callable[[int], None] = lambda done: None
+    topics: KafkaSection,
+    events: Iterable[Event],
+    shown: Callable[[int], None] = lambda done: None,
+    *,
+    half_garbage: bool = False,
 ) -> Preloaded:
-    """Put the events on their topic, keyed by user and stamped with their own time."""
+    """Put the events on their topic, keyed by user and stamped with their own time.
+
+    With `half_garbage` each is followed by a message that nobody can read, made of it.
+    """
     began = time.monotonic()
     users: set[str] = set()
     kinds: Counter[str] = Counter()
@@ -62,6 +70,9 @@ def preload_events(
         for event in events:
             message = EVENTS.encode(event)
             to.send(topics.events, message, event.user_id.encode(), timestamp_ms=event.time)
+            if half_garbage:
+                spoiled = garbage_of(message, kinds.total())
+                to.send(topics.events, spoiled, event.user_id.encode(), timestamp_ms=event.time)
             users.add(event.user_id)
             kinds[event.type] += 1
             size += len(message)
@@ -73,8 +84,19 @@ def preload_events(
         to.close(timeout=5)
     return Preloaded(
         events=kinds.total(),
+        garbage=kinds.total() if half_garbage else 0,
         users=len(users),
         list_changing=sum(count for kind, count in kinds.items() if kind not in QUIET),
         seconds=time.monotonic() - began,
         bytes=size,
     )
+
+
+def garbage_of(message: bytes, number: int) -> bytes:
+    """A message that is no event, made of one: cut short, of an unknown schema, no Avro at all, or empty.
+
+    >>> garbage_of(b"\\xc3\\x01abcdefgh-fields", 2)
+    b'sdleif-hgfedcba\\x01\\xc3'
+    """
+    kinds = (message[: len(message) // 2], message[:2] + bytes(8) + message[10:], message[::-1], b"")
+    return kinds[number % len(kinds)]

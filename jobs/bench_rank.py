@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from operators.ranker import RankedList
+from operators.ranked_list import RankedList
+from operators.slot_ranker import SlotList
 from schemas.publication import UserValues
 from schemas.state import UserState
 from udfs.figures import Figures
@@ -47,9 +48,9 @@ class TimedWorker(RankWorker):
         self.lists += sum(message is not None for message in log)
         return log
 
-    def _values(self, user: UserState, ranked: RankedList) -> UserValues:
+    def _values(self, user: UserState, ranked: RankedList, slots: Mapping[str, SlotList]) -> UserValues:
         began = time.perf_counter()
-        values = super()._values(user, ranked)
+        values = super()._values(user, ranked, slots)
         self._in_values += time.perf_counter() - began
         return values
 

@@ -10,9 +10,11 @@ from rich.table import Table
 
 from jobs.bench_latency import Latency, Quantiles
 from jobs.bench_machine import Machine
+from jobs.bench_models import ModelCost
 from jobs.bench_pipeline import Throughput
 from jobs.bench_plain import PER_LIST, PlainFigures, Scale
 from jobs.bench_size import UserSize
+from jobs.bench_sources import SourceCosts
 
 
 def tell_machine(machine: Machine, settings: Mapping[str, Any], out: Console) -> None:
@@ -72,6 +74,19 @@ def _scale(scales: Iterable[Scale], out: Console) -> None:
     _table(("users", "items", "µs an event", "µs a list"), rows, out)
 
 
+def _models(cost: ModelCost, out: Console) -> None:
+    out.print("\n[bold]learners of a user's weights[/], processor time")
+    rows = [(name, f"{us:.1f}", f"{cost.user_bytes[name]:,}") for name, us in cost.users.items()]
+    _table(("learner", "µs an update", "bytes a user"), rows, out)
+    out.print(
+        f"\n[bold]models of the stream[/]: a prediction {cost.predict:.0f} µs, a row of the table {cost.row:.0f} µs;"
+        f" stored in {cost.store_ms:.0f} ms, {cost.model_bytes:,} bytes"
+    )
+    _table(
+        ("model, members", "µs an example"), [(name, f"{us:.0f}") for name, us in cost.update.items()], out
+    )
+
+
 def _pipeline(run: Throughput, out: Console) -> None:
     out.print(f"\n[bold]pipeline[/], TaskManagers: {run.task_managers}")
     rows = [
@@ -90,6 +105,13 @@ def _pipeline(run: Throughput, out: Console) -> None:
         ("counts", "yes" if run.counts else "no: " + "; ".join(run.why_not)),
     ]
     _table(("", ""), rows, out)
+
+
+def _garbage(rates: Mapping[str, float], out: Console) -> None:
+    out.print(
+        f"\n[bold]garbage[/]: {rates['with garbage']:,.0f} good events/s among as many messages that nobody can"
+        f" read, {rates['alone']:,.0f} alone: {rates['share']:.2f}"
+    )
 
 
 def _latency(run: Latency, out: Console) -> None:
@@ -135,7 +157,16 @@ def _table(headings: Iterable[str], rows: Iterable[tuple[str, ...]], out: Consol
     out.print(table)
 
 
+def _sources(costs: SourceCosts, out: Console) -> None:
+    out.print(
+        f"\n[bold]sources of candidates[/]: a list of {costs.users:,} users takes {costs.list_us:.0f} µs, a model apart"
+    )
+    rows = [(source, f"{us:+.1f}", "on") for source, us in costs.saved.items()]
+    rows += [(source, f"{us:+.1f}", "off") for source, us in costs.added.items()]
+    _table(("source", "µs a list", "is"), rows, out)
+
+
 _TELL: dict[str, Callable[[Any, Console], None]] = {
-    "plain": _plain, "batches": _batches, "scale": _scale, "size": _size, "pipeline": _pipeline,
-    "latency": _latency,
+    "plain": _plain, "batches": _batches, "scale": _scale, "models": _models, "size": _size,
+    "pipeline": _pipeline, "latency": _latency, "garbage": _garbage, "sources": _sources,
 }  # fmt: skip

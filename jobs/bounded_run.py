@@ -24,7 +24,7 @@ from jobs.spool import clean_items, spool_events, spooled_rows
 from jobs.spooled_requests import count_requests, drop_forgets
 from jobs.tables import FileTables
 from operators.preload import write_messages
-from schemas.codec import DEAD_LETTERS, DRIFT_ALERTS, ITEMS, RECOMMENDATIONS, Codec
+from schemas.codec import DEAD_LETTERS, DRIFT_ALERTS, ITEMS, RECOMMENDATIONS, SEGMENT_CHANGES, Codec
 from schemas.records import DeadLetter, Recommendation
 
 _ITEM_BATCH = 1_000
@@ -44,6 +44,7 @@ class RunSummary(msgspec.Struct, kw_only=True):
     refreshes: int = 0
     recommendations: int = 0
     drifts: int = 0
+    segment_changes: int = 0
     items: int = 0
     bad_items: dict[str, int] = {}
     seconds: float = 0.0
@@ -107,7 +108,7 @@ def _execute(told: Settings, source: Path, files: FileTables, *, ranking: bool) 
     streams, tables = environment(options, parallelism=1)
     plan = bounded_plan(told, source, files)
     build = build_ranking if ranking else build_following
-    build(tables, plan).attach_as_datastream()
+    build(tables, plan)
     name_operators(streams)
     check_python_mode(streams)
     wait(streams.execute_async("personalize a file"))
@@ -135,6 +136,7 @@ def _count_users(told: Settings, files: FileTables, summary: RunSummary) -> None
     from redis import Redis
 
     from schemas.redis_keys import RedisKeys
+    from udfs.slot_names import published_slots
 
     requests = files.spool / "requests"
     count = count_requests(requests)
@@ -143,8 +145,10 @@ def _count_users(told: Settings, files: FileTables, summary: RunSummary) -> None
         return
     names = RedisKeys(told.redis.prefix)
     with Redis.from_url(told.redis_url()) as client:
+        slots = published_slots(client, names)
         for uid in count.forgotten:
-            client.delete(*names.of_user(uid))
+            client.delete(*names.of_user(uid, slots))
+            client.zrem(names.asked, uid)
     drop_forgets(requests)
 
 
@@ -182,6 +186,8 @@ def _write_out(
     summary.bad_items = dict(Counter(letter.reason for letter in bad_items))
     drifts = messages(topics.drift, DRIFT_ALERTS)
     summary.drifts = write_avro(out / f"{topics.drift}.avro", DRIFT_ALERTS, drifts)
+    changes = messages(topics.segment_changes, SEGMENT_CHANGES)
+    summary.segment_changes = write_avro(out / f"{topics.segment_changes}.avro", SEGMENT_CHANGES, changes)
     summary.refreshes = write_avro(out / f"{topics.recommendations}.avro", RECOMMENDATIONS, lists())
     summary.duplicates = summary.events_in - summary.accepted - reasons.total()
 

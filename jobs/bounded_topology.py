@@ -6,30 +6,36 @@ first job has ended.
 
 from __future__ import annotations
 
-from pyflink.table import StatementSet, StreamTableEnvironment
+from pyflink.table import StreamTableEnvironment
 
-from jobs.topology import MESSAGES, Plan, follow_users, lay_tables, statistics_statements
+from jobs.topology import (
+    MESSAGES,
+    Plan,
+    attach,
+    attach_item_side,
+    follow_users,
+    lay_tables,
+    statistics_statements,
+)
 
 
-def build_following(tables: StreamTableEnvironment, plan: Plan) -> StatementSet:
+def build_following(tables: StreamTableEnvironment, plan: Plan) -> None:
     """Events to user records, spooled as refresh requests at the end, and to item statistics in Redis."""
     lay_tables(tables, plan)
     follow_users(tables, plan)
-    statements = tables.create_statement_set()
-    statements.add_insert_sql(
-        "insert into requests select uid, request from requests_and_messages where request is not null"
+    attach(
+        tables,
+        "insert into requests select uid, request from requests_and_messages where request is not null",
+        MESSAGES,
     )
-    for sql in (MESSAGES, *statistics_statements(plan)):
-        statements.add_insert_sql(sql)
-    return statements
+    attach_item_side(tables, *statistics_statements(plan))
 
 
-def build_ranking(tables: StreamTableEnvironment, plan: Plan) -> StatementSet:
+def build_ranking(tables: StreamTableEnvironment, plan: Plan) -> None:
     """Spooled refresh requests to lists in Redis, and to the spooled recommendation log."""
     lay_tables(tables, plan)
-    statements = tables.create_statement_set()
-    statements.add_insert_sql(
+    attach(
+        tables,
         "insert into recommendations select uid, log from"
-        " (select uid, rank_users(request) as log from requests) where log is not null"
+        " (select uid, rank_users(request) as log from requests) where log is not null",
     )
-    return statements

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,8 +13,18 @@ import numpy as np
 import numpy.typing as npt
 
 from jobs.factorise import ItemFactors
+from jobs.sequence_onnx import ExportedSequence
 from operators.bundle import Bundle, load_bundle
-from operators.bundle_manifest import FACTORS, GOLDEN, RANKER, Manifest, sha256_of, write_manifest
+from operators.bundle_manifest import (
+    BUNDLE_FORMAT,
+    FACTORS,
+    GOLDEN,
+    RANKER,
+    SEQUENCE_FORMAT,
+    Manifest,
+    sha256_of,
+    write_manifest,
+)
 from schemas.errors import HeadraceError
 
 LIBRARIES = (
@@ -35,6 +47,31 @@ def refuse_existing(folder: Path) -> None:
         raise BundleExists(f"{folder} is there already: choose another version, or remove it")
 
 
+def next_version(name: Path) -> Path:
+    """The folder of the version after the last in a bundle's folder: numbers from 1."""
+    taken = [int(path.name) for path in name.glob("*") if path.name.isdecimal()]
+    return name / str(max(taken, default=0) + 1)
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder to fill, which gets its name at the end of the `with`, and not where that fails.
+
+    Raises `BundleExists` when a folder of that name is there already.
+    """
+    refuse_existing(folder)
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    yield partial
+    partial.rename(folder)
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """The SHA-256 of every file in a folder, by name."""
+    return {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
+
+
 def write_bundle(
     folder: Path,
     manifest: Manifest,
@@ -42,34 +79,32 @@ def write_bundle(
     ranker: bytes | None,
     golden_inputs: npt.NDArray[np.float32],
     golden_outputs: npt.NDArray[np.float32],
+    sequence: ExportedSequence | None = None,
 ) -> Bundle:
     """Write a bundle to `folder` and load it again, checked, under that name.
 
-    The manifest's `files` and `libraries` are filled in here. Raises `BundleExists` when the folder is
+    The manifest's `format`, `files` and `libraries` are filled in here. Raises `BundleExists` when the folder is
     there already, and `BundleRefused` when what was written does not load.
     """
-    refuse_existing(folder)
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    np.savez(
-        partial / FACTORS,
-        item_ids=np.array(factors.item_ids, np.str_),
-        factors=factors.factors,
-        neighbours=factors.neighbours,
-        neighbour_scores=factors.neighbour_scores,
-    )
-    names = [FACTORS]
-    if ranker is not None:
-        (partial / RANKER).write_bytes(ranker)
-        np.savez(partial / GOLDEN, inputs=golden_inputs, outputs=golden_outputs)
-        names += [RANKER, GOLDEN]
-    manifest = msgspec.structs.replace(
-        manifest,
-        files={name: sha256_of(partial / name) for name in names},
-        libraries={name: version(name) for name in LIBRARIES},
-    )
-    write_manifest(partial, manifest)
-    load_bundle(partial, manifest.features)
-    partial.rename(folder)
+    with new_folder(folder) as partial:
+        np.savez(
+            partial / FACTORS,
+            item_ids=np.array(factors.item_ids, np.str_),
+            factors=factors.factors,
+            neighbours=factors.neighbours,
+            neighbour_scores=factors.neighbour_scores,
+        )
+        if ranker is not None:
+            (partial / RANKER).write_bytes(ranker)
+            np.savez(partial / GOLDEN, inputs=golden_inputs, outputs=golden_outputs)
+        if sequence is not None:
+            sequence.save(partial)
+        manifest = msgspec.structs.replace(
+            manifest,
+            format=BUNDLE_FORMAT if sequence is None else SEQUENCE_FORMAT,
+            files=checksums(partial),
+            libraries=manifest.libraries | {name: version(name) for name in LIBRARIES},
+        )
+        write_manifest(partial, manifest)
+        load_bundle(partial, manifest.features)
     return load_bundle(folder, manifest.features)

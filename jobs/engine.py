@@ -28,8 +28,6 @@ _JOB = {
     "restart-strategy.type": "exponential-delay",
     "restart-strategy.exponential-delay.initial-backoff": "500 ms",
     "restart-strategy.exponential-delay.max-backoff": "5 s",
-    "table.exec.mini-batch.allow-latency": "1 s",
-    "table.exec.mini-batch.size": "20000",
     "table.exec.sink.upsert-materialize": "NONE",
     "table.exec.source.idle-timeout": "5 s",
     "table.local-time-zone": "UTC",
@@ -76,6 +74,28 @@ def environment(
     return _prepared(
         StreamExecutionEnvironment.get_execution_environment(configuration), options, parallelism
     )
+
+
+def load_file_systems(plugins: Path, options: Mapping[str, str]) -> None:
+    """Have the embedded minicluster know the file systems among the plugins in that folder.
+
+    A cluster's processes load them at their start; a minicluster lives in PyFlink's JVM, which does not. `options`
+    are those of the file systems.
+    """
+    from pyflink.java_gateway import get_gateway
+
+    jvm = get_gateway().jvm
+    core = jvm.org.apache.flink.core
+    configuration = Configuration()
+    for key, value in options.items():
+        configuration.set_string(key, value)
+    told = configuration._j_configuration
+    # PyFlink has FLINK_PLUGINS_DIR name its own folder, whatever it named: so the folder is given by hand.
+    found = core.plugin.DirectoryBasedPluginFinder(
+        jvm.java.nio.file.Path.of(jvm.java.net.URI(plugins.as_uri()))
+    ).findPlugins()
+    shared = core.plugin.PluginConfig.fromConfiguration(told).getAlwaysParentFirstPatterns()
+    core.fs.FileSystem.initialize(told, core.plugin.DefaultPluginManager(found, shared))
 
 
 def remote_environment(

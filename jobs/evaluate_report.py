@@ -3,64 +3,62 @@
 from __future__ import annotations
 
 import time
-from types import TracebackType
-from typing import Final
+from typing import Final, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from operators.prequential import Prequential
+from jobs.figure_table import figure, figure_table
+from jobs.progress_bar import ProgressBar
 from operators.prequential_score import Evaluation
 
 _SHOW_EVERY: Final = 500
-_NONE: Final = "–"
 
 
-class EvaluationProgress:
+class Trial(Protocol):
+    """What is told of while it runs: `events` were taken in, of which `counting` were judged."""
+
+    @property
+    def events(self) -> int: ...
+
+    @property
+    def counting(self) -> int: ...
+
+
+class EvaluationProgress(ProgressBar):
     """A progress bar on standard error, or nothing where `shown` is False."""
 
     def __init__(self, events: int, shown: bool) -> None:
         self._shown = shown
         self._started = time.monotonic()
-        self._bar = Progress(
+        super().__init__(
+            "events",
             TextColumn("events"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]:>7,.0f}/s"),
             TextColumn("[cyan]{task.fields[counting]:,} judged"),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=not shown,
+            total=events,
+            shown=shown,
+            rate=0.0,
+            counting=0,
         )
-        self._task = self._bar.add_task("events", total=events, rate=0.0, counting=0)
 
-    def __enter__(self) -> EvaluationProgress:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
-
-    def update(self, trial: Prequential) -> None:
+    def update(self, trial: Trial) -> None:
         """Show how far the run is, now and then."""
         if self._shown and trial.events % _SHOW_EVERY == 0:
             rate = trial.events / max(time.monotonic() - self._started, 1e-3)
-            self._bar.update(self._task, completed=trial.events, rate=rate, counting=trial.counting)
+            self.show(completed=trial.events, rate=rate, counting=trial.counting)
 
 
 def tell(done: Evaluation, out: Console | None = None) -> None:
     """Print the figures for people."""
     out = out or Console(highlight=False, soft_wrap=True)
-    table = Table(box=None, pad_edge=False)
-    table.add_column("")
-    for heading in ("HR@20", "MRR@20", "strict HR@20", "strict MRR@20", "coverage"):
-        table.add_column(heading, justify="right")
+    table = figure_table("", ("HR@20", "MRR@20", "strict HR@20", "strict MRR@20", "coverage"))
     for score in done.recommenders:
         figures = (score.hit_rate, score.mrr, score.strict_hit_rate, score.strict_mrr, score.coverage)
-        table.add_row(score.name, *(_NONE if figure is None else f"{figure:.3f}" for figure in figures))
+        table.add_row(score.name, *map(figure, figures))
     out.print(table)
     out.print(
         f"{done.counting:,} of {done.events:,} events counted, {done.strict:,} of them strict;"

@@ -15,7 +15,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from jobs.bad_row import BadRow
-from jobs.replay_clock import KafkaUnreachable
+from jobs.replay_clock import FIRST_ANSWER_MS, KafkaUnreachable
 from jobs.settings import KafkaSection
 from operators.dead_letters import LARGEST_PAYLOAD
 from schemas.codec import DEAD_LETTERS, EVENTS, ITEMS, Codec
@@ -83,10 +83,15 @@ class EventSender:
         """Hands in one catalogue entry, keyed by its id. Blocks while too much is under way."""
         self._hand_in(self._topics.catalog, item.item_id, item, ITEMS, None)
 
+    def send_again(self, topic: str, key: str, message: bytes, time: int) -> None:
+        """Hands in a message as it came before, with its record time in ms. Blocks as `send_event` does."""
+        self._send(_Message(topic, key.encode(), message, time))
+        self._try_refused()
+
     def put_aside(self, row: BadRow) -> None:
         """Hands in a row that made no event or item, as a dead letter with its reason."""
         self._put_aside(row.reason, row.detail, row.file, row.row, row.time, row.raw)
-        self._send_again()
+        self._try_refused()
 
     def flush(self) -> None:
         """Returns when all that was handed in is acknowledged, or its time is up (`undelivered`)."""
@@ -98,7 +103,7 @@ class EventSender:
                 return
             if not self._refused:
                 return
-            self._send_again()
+            self._try_refused()
 
     def close(self) -> None:
         """Ends the connection without waiting for what is under way."""
@@ -107,9 +112,10 @@ class EventSender:
     def _connect(self) -> Any:
         try:
             producer = KafkaProducer(
-                bootstrap_servers=self._topics.brokers, acks="all", enable_idempotence=False,
+                **self._topics.access().client(), acks="all", enable_idempotence=False,
                 max_in_flight_requests_per_connection=1, batch_size=_BATCH_BYTES, linger_ms=_LINGER_MS,
                 delivery_timeout_ms=_DELIVERY_S * 1000, max_block_ms=10_000, metrics_enabled=False,
+                bootstrap_timeout_ms=FIRST_ANSWER_MS,
             )  # fmt: skip
         except (KafkaError, OSError) as error:
             raise KafkaUnreachable(
@@ -133,7 +139,7 @@ class EventSender:
             self._put_aside(Reason.MALFORMED, str(error), topic, -1, time, raw)
         else:
             self._send(message)
-        self._send_again()
+        self._try_refused()
 
     def _send(self, message: _Message) -> None:
         self._handed_in[message.topic] += 1
@@ -172,7 +178,7 @@ class EventSender:
         else:
             self._refused.append(message)
 
-    def _send_again(self) -> None:
+    def _try_refused(self) -> None:
         while self._refused:
             message = self._refused.popleft()
             try:

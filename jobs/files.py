@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Generic, Literal, TypeVar, cast, get_args
+from typing import Any, Final, Generic, Literal, TypeVar, cast, get_args
 
+from infra.s3 import in_s3
 from jobs.avro_files import AvroContainer
 from jobs.bad_row import BadRow, FileRefused
+from jobs.lake_files import LakeFolder
 from jobs.online_retail import is_online_retail, retail_events, retail_items
 from jobs.record_columns import RecordColumns
 from jobs.session_files import SESSION_COLUMNS, session_events, session_items
@@ -21,7 +23,7 @@ from jobs.table_files import CsvTable, ParquetTable
 from schemas.codec import EVENTS, ITEMS, Codec
 from schemas.records import Event, Item
 
-Format = Literal["auto", "parquet", "csv", "avro", "online-retail", "sessions"]
+Format = Literal["auto", "parquet", "csv", "avro", "online-retail", "sessions", "lake"]
 R = TypeVar("R", Event, Item)
 
 _BY_SUFFIX: Final[dict[str, Format]] = {
@@ -48,7 +50,7 @@ class RecordFile(Generic[R]):
 
 
 def open_events(path: Path | str, format: Format = "auto") -> RecordFile[Event]:
-    """A file of events; `auto` goes by the file's name and columns.
+    """A file of events, or the folder of a data lake; `auto` goes by the file's name and columns.
 
     Raises `FileRefused` when it is not there, its form is not known or a needed column is missing.
     """
@@ -80,6 +82,8 @@ def carries_items(path: Path | str) -> bool:
 
 def _open(path: Path, format: Format, kind: type[R], codec: Codec[R]) -> RecordFile[R]:
     form = _form(path) if format == "auto" else format
+    if form == "lake":
+        return _lake(path, kind)
     if form == "avro":
         container = AvroContainer.open(path, codec)
         return RecordFile(path, form, None, (), container.records)
@@ -102,6 +106,13 @@ def _open(path: Path, format: Format, kind: type[R], codec: Codec[R]) -> RecordF
     return RecordFile(path, form, rows, columns.notes, read)
 
 
+def _lake(path: Path, kind: type[Event] | type[Item]) -> RecordFile[Any]:
+    if not issubclass(kind, Event):
+        raise FileRefused(f"{path}: a data lake holds events; give a file of items")
+    lake = LakeFolder.open(path)
+    return RecordFile(path, "lake", lake.rows, (), lake.events)
+
+
 def _adapted(
     path: Path,
     form: Format,
@@ -118,8 +129,10 @@ def _adapted(
 
 
 def _form(path: Path) -> Format:
+    if in_s3(path) or path.is_dir():
+        return "lake"
     if not path.is_file():
-        raise FileRefused(f"{path}: {'a folder; name the files in it' if path.is_dir() else 'no such file'}")
+        raise FileRefused(f"{path}: no such file")
     for suffix in reversed(path.suffixes):
         if suffix.lower() in _BY_SUFFIX:
             return _BY_SUFFIX[suffix.lower()]

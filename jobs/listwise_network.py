@@ -1,7 +1,7 @@
-"""A small network that learns which of a list's candidates came: softmax over the list, Adam, in numpy.
+"""A small network that learns which of a list's candidates came, by Adam, in numpy.
 
-ListNet's top-one loss (Cao et al., "Learning to Rank: From Pairwise Approach to Listwise Approach", ICML
-2007). A library for deep learning would be a thousand times the size of the three matrices learned here.
+Its loss is the softmax over the list unless another is given (jobs/list_losses.py). A library for deep learning
+would be a thousand times the size of the three matrices learned here.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from jobs.list_losses import Loss, softmax_loss
 from jobs.ranking_set import RankingSet
 
 Floats = npt.NDArray[np.float32]
@@ -49,14 +50,21 @@ def fit_listwise(
     seed: int,
     rate: float = 3e-3,
     decay: float = 1e-4,
+    loss: Loss = softmax_loss,
 ) -> ListwiseNetwork:
     """Train on lists; the same lists and seed give the same network. The rate falls linearly to zero."""
     with threadpool_limits(1, user_api="blas"):  # on matrices this small, threads only wait for each other
-        return _fitted(lists, hidden, epochs, seed, rate, decay)
+        return _fitted(lists, hidden, epochs, seed, rate, decay, loss)
 
 
 def _fitted(
-    lists: RankingSet, hidden: tuple[int, ...], epochs: int, seed: int, rate: float, decay: float
+    lists: RankingSet,
+    hidden: tuple[int, ...],
+    epochs: int,
+    seed: int,
+    rate: float,
+    decay: float,
+    loss: Loss,
 ) -> ListwiseNetwork:
     drawn = np.random.default_rng(seed)
     mean = lists.rows.mean(axis=0)
@@ -74,7 +82,7 @@ def _fitted(
         order = drawn.permutation(lists.lists)
         for at in range(0, len(order), _LISTS_AT_ONCE):
             chosen = order[at : at + _LISTS_AT_ONCE]
-            gradients = _gradients(lists, chosen, weights, biases, mean, spread)
+            gradients = _gradients(lists, chosen, weights, biases, mean, spread, loss)
             step += 1
             now = rate * (1.0 - (step - 1) / steps)
             for p, g, m, v in zip(learned, gradients, first, second, strict=True):
@@ -94,6 +102,7 @@ def _gradients(
     biases: list[Floats],
     mean: Floats,
     spread: Floats,
+    loss: Loss,
 ) -> list[Floats]:
     """Of the mean loss over the chosen lists, by each weight and then by each bias."""
     sizes = np.diff(lists.starts)[chosen]
@@ -103,11 +112,8 @@ def _gradients(
     for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
         raw = held[-1] @ weight + bias
         held.append(np.maximum(raw, 0.0) if layer < len(weights) - 1 else raw)
-    score = held[-1][:, 0]
-    score = np.exp(score - np.repeat(np.maximum.reduceat(score, bounds), sizes))
-    share = score / np.repeat(np.add.reduceat(score, bounds), sizes)
-    share[bounds + lists.hits[chosen] - lists.starts[:-1][chosen]] -= 1.0
-    error = (share / len(chosen))[:, None].astype(np.float32)
+    hits = bounds + lists.hits[chosen] - lists.starts[:-1][chosen]
+    error = loss(held[-1][:, 0], bounds, hits)[:, None]
     by_weight: list[Floats] = []
     by_bias: list[Floats] = []
     for layer in range(len(weights) - 1, -1, -1):

@@ -102,7 +102,7 @@ class LocalStack:
         """Settings for the commands that are started from now on, as environment variables."""
         self._told |= variables
 
-    def start_job(self) -> str:
+    def start_job(self, patience_s: float = JOB_SECONDS) -> str:
         """Start `headrace run` and wait until all its tasks run; the address of Flink's web UI."""
         port = claim(
             "Flink's web UI",
@@ -113,7 +113,7 @@ class LocalStack:
         self._told["HEADRACE_FLINK__WEB_PORT"] = str(port)
         self.flink_url = f"http://127.0.0.1:{port}"
         job = self._headrace("The job", "run.log", "run")
-        job.wait_until(lambda: _all_tasks_run(self.flink_url), seconds=JOB_SECONDS)
+        job.wait_until(lambda: _all_tasks_run(self.flink_url), seconds=patience_s)
         return self.flink_url
 
     def start_page(self) -> str:
@@ -140,10 +140,14 @@ class LocalStack:
     def wait(self) -> None:
         """Return never. Raises `InfraError` as soon as a service has ended by itself."""
         while True:
-            for service in self._services:
-                if not service.alive():
-                    raise InfraError(service.ended())
+            self.check()
             time.sleep(LOOK_SECONDS)
+
+    def check(self) -> None:
+        """Raises `InfraError` when a service has ended by itself."""
+        for service in self._services:
+            if not service.alive():
+                raise InfraError(service.ended())
 
     def _headrace(self, name: str, log: str, *words: str) -> Service:
         service = Service(name, self.logs / log)

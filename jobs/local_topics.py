@@ -26,5 +26,8 @@ def create_local_topics(brokers: str, kafka: KafkaSection) -> None:
         kafka.dead_letters: kept(size),
     }
     create_topics(
-        brokers, topics, partitions=dict.fromkeys((kafka.events, kafka.recommendations), kafka.partitions)
+        brokers,
+        topics,
+        partitions=dict.fromkeys((kafka.events, kafka.recommendations), kafka.partitions),
+        client=kafka.access().client(),
     )

@@ -21,9 +21,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobs.page_clicks import KafkaAway
 from jobs.page_feed import TooManyPages
+from jobs.page_rules import DraftRule
 from jobs.page_server import PageServer
 from jobs.page_stream import EventStream
 from jobs.page_visitors import Click, TooManyClicks
+from operators.segments import SegmentRefused
 
 T = TypeVar("T")
 
@@ -99,6 +101,10 @@ def page_app(server: PageServer, hosts: list[str]) -> Starlette:
             Route("/trending", answers.answering(answers.trending)),
             Route("/search", answers.answering(answers.search)),
             Route("/events", answers.answering(answers.click), methods=["POST"]),
+            Route("/segments", answers.answering(answers.segments)),
+            Route("/past", answers.answering(answers.past)),
+            Route("/rules/check", answers.answering(answers.check_rule), methods=["POST"]),
+            Route("/rules", answers.answering(answers.put_rule), methods=["POST"]),
             Mount("/static", StaticFiles(directory=PAGE)),
         ],
         middleware=[Middleware(ProtectiveHeaders), Middleware(TrustedHostMiddleware, allowed_hosts=hosts)],
@@ -163,6 +169,31 @@ class PageAnswers:
             return await self._server.click(click, self._server.clicks)
         except TooManyClicks as error:
             raise Refused(429, str(error)) from error
+        except KafkaAway as error:
+            raise Refused(503, str(error)) from error
+
+    async def segments(self, request: Request) -> Any:
+        """Counts over time, the rules, and who entered and left; of one segment where `segment` is given."""
+        segment = request.query_params.get("segment")
+        return self._server.segments.overview(segment and segment[:LONGEST_QUERY])
+
+    async def past(self, request: Request) -> Any:
+        """The segments that the user `uid` entered and left of late, and the drift that was seen."""
+        return self._server.segments.past.of_user(request.query_params.get("uid", "")[:64])
+
+    async def check_rule(self, request: Request) -> Any:
+        """Whether a rule can be taken, its cost, and how many users would match now."""
+        return await self._server.segments.check(await _body_of(request, DraftRule))
+
+    async def put_rule(self, request: Request) -> Any:
+        """Send a rule to the job."""
+        draft = await _body_of(request, DraftRule)
+        if self._server.clicks is None:
+            raise Refused(503, "This page was started without Kafka: rules cannot be sent.")
+        try:
+            return await self._server.put_in_force(draft, self._server.clicks)
+        except SegmentRefused as why:
+            raise Refused(400, str(why)) from why
         except KafkaAway as error:
             raise Refused(503, str(error)) from error
 

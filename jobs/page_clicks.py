@@ -10,6 +10,7 @@ from typing import Any
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from operators.kafka_access import KafkaAccess
 from schemas.codec import EVENTS
 from schemas.errors import HeadraceError
 from schemas.records import Event
@@ -17,7 +18,7 @@ from schemas.records import Event
 ACKNOWLEDGED_WITHIN_S = 5.0
 CLOCK_FRESH_S = 0.25
 CHECK_EVERY_S = 2.0
-AWAY = "Kafka is away: the click was not sent."
+AWAY = "Kafka is away: nothing was sent."
 
 
 class KafkaAway(HeadraceError):  # noqa: N818 (a state, told as one sentence)
@@ -30,8 +31,8 @@ class ClickProducer:
     `replay_clock` is called in a thread and answers with the newest event time (ms) on the topic.
     """
 
-    def __init__(self, brokers: str, topic: str, replay_clock: Callable[[], int]) -> None:
-        self._brokers = brokers
+    def __init__(self, kafka: KafkaAccess, topic: str, replay_clock: Callable[[], int]) -> None:
+        self._kafka = kafka
         self._topic = topic
         self._replay_clock = replay_clock
         self._producer: Any = None
@@ -56,12 +57,16 @@ class ClickProducer:
     async def send(self, event: Event) -> float:
         """Send an event; the ms until the broker acknowledged it. Raises `KafkaAway`."""
         started = time.monotonic()
+        await self.put(self._topic, event.user_id, EVENTS.encode(event), event.time)
+        return 1_000 * (time.monotonic() - started)
+
+    async def put(self, topic: str, key: str, value: bytes, timestamp: int | None = None) -> None:
+        """Send a message of any topic and wait for the broker to acknowledge it. Raises `KafkaAway`."""
         try:
             producer = await self._connected()
-            await asyncio.to_thread(self._send, producer, event)
+            await asyncio.to_thread(_send, producer, topic, key, value, timestamp)
         except (KafkaError, OSError) as error:
             raise KafkaAway(AWAY) from error
-        return 1_000 * (time.monotonic() - started)
 
     async def keep(self) -> None:
         """Look for ever whether a broker can be reached, and connect ahead of the first click."""
@@ -87,7 +92,7 @@ class ClickProducer:
 
     def _connect(self) -> Any:
         producer = KafkaProducer(
-            bootstrap_servers=self._brokers.split(","),
+            **self._kafka.client(),
             client_id="headrace-page",
             linger_ms=0,
             bootstrap_timeout_ms=2_000,
@@ -103,13 +108,8 @@ class ClickProducer:
             raise
         return producer
 
-    def _send(self, producer: Any, event: Event) -> None:
-        producer.send(
-            self._topic, key=event.user_id.encode(), value=EVENTS.encode(event), timestamp_ms=event.time
-        ).get(timeout=ACKNOWLEDGED_WITHIN_S)
-
     async def _answers(self) -> bool:
-        for broker in self._brokers.split(","):
+        for broker in self._kafka.brokers.split(","):
             host, _, port = broker.strip().rpartition(":")
             try:
                 async with asyncio.timeout(2.0):
@@ -119,3 +119,8 @@ class ClickProducer:
             except (OSError, TimeoutError):
                 continue
         return False
+
+
+def _send(producer: Any, topic: str, key: str, value: bytes, timestamp: int | None) -> None:
+    future = producer.send(topic, key=key.encode(), value=value, timestamp_ms=timestamp)
+    future.get(timeout=ACKNOWLEDGED_WITHIN_S)

@@ -1,23 +1,27 @@
-"""Which trending scopes and items there are in Redis, from one unhurried walk over its keys."""
+"""Which trending scopes and items there are in Redis, from an unhurried walk over two sets of names."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 from redis.asyncio import Redis
 
 from jobs.page_catalogue import MOST_ITEMS, Catalogue
 from schemas.redis_keys import RedisKeys
 
-KINDS_OF_INTEREST = "[it][tr]*"
-"""Matches `item:` and `trending:`, and none of the keys that there is one of for every user."""
-
+MOST_SCOPES = 5_000
+STEP = 500
 PAUSE_S = 0.005
 """Between two steps of the walk, so that Redis and the page serve others meanwhile."""
 
 
 class Directory:
-    """The trending scopes that the last walk found, sorted; the items go into the catalogue."""
+    """The trending scopes that the last walk found, sorted; the items go into the catalogue.
+
+    A walk reads the names that the job keeps of items and scopes, and no more than `MOST_ITEMS` and
+    `MOST_SCOPES` of them: how many users there are does not matter.
+    """
 
     def __init__(self, redis: Redis, keys: RedisKeys, catalogue: Catalogue) -> None:
         self._redis = redis
@@ -26,27 +30,29 @@ class Directory:
         self.scopes: list[str] = []
 
     async def walk(self) -> None:
-        """Go over the keys once, renew the names, and read items into the catalogue until it is full."""
-        item, trending = self._keys.item(""), self._keys.trending("")
-        scopes: set[str] = set()
-        cursor, items = 0, 0
-        while True:
-            cursor, keys = await self._redis.scan(
-                cursor, match=f"{self._keys.prefix}:{KINDS_OF_INTEREST}", count=1_000
-            )
-            found = []
-            for key in map(bytes.decode, keys):
-                if key.startswith(item):
-                    found.append(key.removeprefix(item))
-                elif key.startswith(trending):
-                    scopes.add(key.removeprefix(trending))
-            room = MOST_ITEMS - items
-            await self._catalogue.items(found[:room])
-            items += len(found[:room])
+        """Renew the names of scopes, and read items into the catalogue until it is full."""
+        scopes: list[str] = []
+        async for found in self._known("pop", MOST_SCOPES):
+            pipeline = self._redis.pipeline(transaction=False)
+            for scope in found:
+                pipeline.exists(self._keys.trending(scope))
+            shown = await pipeline.execute()
+            scopes += [scope for scope, there in zip(found, shown, strict=True) if there]
+        async for found in self._known("item", MOST_ITEMS):
+            await self._catalogue.items(found)
+        self.scopes = sorted(set(scopes))
+
+    async def _known(self, kind: str, most: int) -> AsyncIterator[list[str]]:
+        cursor, read = 0, 0
+        while read < most:
+            cursor, names = await self._redis.sscan(self._keys.known(kind), cursor, count=STEP)
+            found = [name.decode() for name in names][: most - read]
+            read += len(found)
+            if found:
+                yield found
             if cursor == 0:
-                break
+                return
             await asyncio.sleep(PAUSE_S)
-        self.scopes = sorted(scopes)
 
     async def keep(self) -> None:
         """Walk for ever: every 2 s until a scope is known, then every 20 s."""

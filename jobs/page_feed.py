@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from jobs.page_catalogue import Catalogue
 from jobs.page_view import Shown, events_covered, mentioned_items, read_list, read_profile, shown_user
 from schemas.redis_keys import RedisKeys
+
+log = logging.getLogger(__name__)
 
 POLL_S = 0.1
 CHASE_S = 0.004
@@ -91,7 +95,14 @@ class Feed:
         for uid, stored in zip(wanted, await self._read(wanted), strict=True):
             if self._stored.get(uid) == stored:
                 continue
-            message = ("user", await self._view(uid, *stored))
+            try:
+                message = ("user", await self._view(uid, *stored))
+            except (RedisError, OSError):
+                raise
+            except Exception:  # one user's keys that cannot be shown take no other user's page away
+                log.exception("the keys of a watched user cannot be shown until they change")
+                self._stored[uid] = stored
+                continue
             self._stored[uid] = stored
             self._tell(uid, message)
 

@@ -6,22 +6,40 @@ import asyncio
 import dataclasses
 import time
 from collections import deque
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from redis.asyncio import Redis
 
 from jobs.flink_rest import EventRate, FlinkAway, FlinkRest, JobReading
+from jobs.model_readings import SILENT_AFTER_MS
 from jobs.page_catalogue import Catalogue
 from jobs.page_feed import Feed
 from jobs.page_view import Shown, read_profile
 from jobs.worker_figures import WorkerFigures
+from operators.ranker import NO_BUNDLE
 from schemas.redis_keys import RedisKeys
 from schemas.stats import RECENT, RECENT_LENGTH, WORKERS
+from schemas.worker_models import FIELD, decode_models
 from schemas.worker_reading import worker_reading
 
 EVERY_S = 1.0
 HISTORY = 180
 SHOWN_USERS = 14
+
+
+def models_shown(hashes: Iterable[Mapping[bytes, bytes]], now: int) -> Shown:
+    """The models that living workers rank with, and why one was refused, of the workers' hashes.
+
+    >>> models_shown([{}], now=0)
+    {'models': [], 'refused': None}
+    """
+    told = [models for fields in hashes if (models := decode_models(fields.get(FIELD.encode()))) is not None]
+    living = [models.serve for models in told if now - models.at <= SILENT_AFTER_MS]
+    return {
+        "models": sorted({serve.model or NO_BUNDLE for serve in living}),
+        "refused": next((serve.refused for serve in living if serve.refused is not None), None),
+    }
 
 
 class SharedFigures:
@@ -86,6 +104,7 @@ class SharedFigures:
         figures = {
             "at": now,
             **dataclasses.asdict(self._workers.current),
+            **models_shown([fields for fields in hashes if isinstance(fields, dict)], now),
             "events_per_s": self._events.per_second if self._job else None,
             "job": dataclasses.asdict(self._job) if self._job else None,
         }

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -20,8 +21,15 @@ from jobs.page_clicks import ClickProducer
 from jobs.page_directory import Directory
 from jobs.page_feed import Feed, Message
 from jobs.page_figures import SharedFigures
+from jobs.page_rules import DraftRule
+from jobs.page_segments import PageSegments
+from jobs.page_topics import TopicReader
 from jobs.page_view import Shown, ranked_items
 from jobs.page_visitors import Click, Visitors, event_of
+from operators.kafka_access import KafkaAccess
+from operators.segments import SegmentRule
+from operators.user_step import StepSettings
+from schemas.codec import CONTROLS
 from schemas.pseudonym import UID_LENGTH, Pseudonym
 from schemas.redis_keys import RedisKeys
 from schemas.stats import RECENT, RECENT_LENGTH
@@ -37,15 +45,36 @@ _UID = re.compile(f"[0-9a-f]{{{UID_LENGTH}}}")
 class PageSettings:
     """What the page reads and writes. `secret` keys the pseudonyms, as in the job that fills Redis.
 
-    `brokers` None: visitors cannot click. `flink` None: no event rate and no link to Flink's web UI.
+    `kafka` None: visitors cannot click, and nothing is told of users' past. `flink` None: no event rate and no
+    link to Flink's web UI. `rules` are the segments that the job begins with.
     """
 
     redis_url: str
     secret: bytes
-    brokers: str | None = None
+    kafka: KafkaAccess | None = None
     flink: str | None = None
     events_topic: str = "headrace.events"
     prefix: str = "hr"
+    control_topic: str = "headrace.control"
+    control_status_topic: str = "headrace.control-status"
+    segment_changes_topic: str = "headrace.segment-changes"
+    drift_topic: str = "headrace.drift"
+    step: StepSettings = StepSettings()
+    rules: tuple[SegmentRule, ...] = ()
+
+
+async def through_faults(keep: Callable[[], Awaitable[None]], again_s: float = AGAIN_S) -> None:
+    """Run a task of the page to its end, if it has one, and anew after any error; a kind of error is told once."""
+    told: type[Exception] | None = None
+    while True:
+        try:
+            await keep()
+            return
+        except Exception as error:
+            if type(error) is not told:
+                told = type(error)
+                log.exception("a task of the page failed, and is begun anew; more of its kind are not told")
+            await asyncio.sleep(again_s)
 
 
 class PageServer:
@@ -62,7 +91,17 @@ class PageServer:
         self.feed = Feed(self.redis, self.keys, self.catalogue)
         flink = FlinkRest(settings.flink) if settings.flink else None
         self.figures = SharedFigures(self.redis, self.keys, self.feed, self.catalogue, flink)
+        self.segments = PageSegments(
+            self.redis,
+            self.keys,
+            self.feed,
+            self.catalogue,
+            settings.step,
+            settings.rules,
+            settings.kafka is not None,
+        )
         self.clicks = clicks
+        self._topics = self._topic_reader()
         self.visitors = Visitors()
         self.ending = asyncio.Event()
         self._pseudonym = Pseudonym(settings.secret)
@@ -74,11 +113,16 @@ class PageServer:
     async def running(self) -> AsyncIterator[None]:
         """Keep the background tasks while the page is served."""
         self._loop = asyncio.get_running_loop()
-        keeps = [self.feed.keep, self.figures.keep, self.directory.keep]
-        tasks = [asyncio.create_task(self._through_outages(keep)) for keep in keeps]
-        tasks += [asyncio.create_task(self.figures.keep_flink()), asyncio.create_task(self._tell_health())]
+        keeps = [
+            partial(self._through_outages, keep)
+            for keep in (self.feed.keep, self.figures.keep, self.segments.keep, self.directory.keep)
+        ]
+        keeps += [partial(self.figures.keep_flink), partial(self._tell_health)]
         if self.clicks is not None:
-            tasks.append(asyncio.create_task(self.clicks.keep()))
+            keeps.append(partial(self.clicks.keep))
+        tasks = [asyncio.create_task(through_faults(keep)) for keep in keeps]
+        if self._topics is not None:
+            self._topics.start()
         try:
             yield
         finally:
@@ -86,6 +130,8 @@ class PageServer:
             for task in (*tasks, *self._chases):
                 task.cancel()
             await asyncio.gather(*tasks, *self._chases, return_exceptions=True)
+            if self._topics is not None:
+                await asyncio.to_thread(self._topics.end)
             if self.clicks is not None:
                 await self.clicks.close()
             await self.redis.aclose()
@@ -160,6 +206,28 @@ class PageServer:
         self._chases.add(chase)
         chase.add_done_callback(self._chases.discard)
         return {"uid": uid, "kafka_ms": round(acknowledged_ms, 1), "time": event.time}
+
+    async def put_in_force(self, draft: DraftRule, clicks: ClickProducer) -> Shown:
+        """Send a rule to the job, whose answer comes on the control-status topic.
+
+        Raises `SegmentRefused` and `KafkaAway`.
+        """
+        control = self.segments.control_of(draft)
+        await clicks.put(self.settings.control_topic, f"segment/{control.name}", CONTROLS.encode(control))
+        return {"name": control.name, "version": control.version}
+
+    def _topic_reader(self) -> TopicReader | None:
+        settings = self.settings
+        if settings.kafka is None:
+            return None
+        followed = self.segments.followed(
+            settings.events_topic,
+            settings.control_topic,
+            settings.control_status_topic,
+            settings.segment_changes_topic,
+            settings.drift_topic,
+        )
+        return TopicReader(settings.kafka, followed, lambda: self.feed.watched)
 
     async def _follow(self, uid: str, covers: int, click: str, started: float) -> None:
         try:

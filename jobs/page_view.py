@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from operators.reasons import without_rule
 from schemas.records import Item
 from schemas.redis_values import ProfileValue, RecValue, TrendingValue
 
@@ -13,8 +14,8 @@ T = TypeVar("T")
 Shown = dict[str, Any]
 """A JSON object for the page."""
 
-BECAUSE = "because_"
-"""A reason that begins so names an item: `because_viewed:<item_id>`, `because_bought:<item_id>`."""
+BECAUSE = ("because_", "similar:")
+"""A reason that begins so names an item: `because_viewed:<item_id>`, `similar:<item_id>`."""
 
 
 def _read(stored: bytes | None, kind: type[T]) -> T | None:
@@ -54,7 +55,7 @@ def mentioned_items(ranked: RecValue | None, profile: ProfileValue | None) -> se
     for item, _, why in ranked.items if ranked else ():
         ids.add(item)
         if why.startswith(BECAUSE):
-            ids.add(why.partition(":")[2])
+            ids.add(without_rule(why).partition(":")[2])
     ids.update(item for item, *_ in (profile.recent if profile else ()))
     return ids
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from jobs.followed_users import FollowedUsers
+from operators.following import Following, FollowingSettings
 from operators.item_facts import Catalogue, facts_of
+from operators.persona import PersonaModel
+from operators.segments import SegmentRule
 from operators.shelf import Shelf, ShelfBounds
 from operators.shelf_records import Items
 from operators.statistics import ItemStatistics, StatisticsSettings
-from operators.user_step import StepOutcome, StepSettings, UserStep
+from operators.user_step import StepOutcome, StepSettings
 from schemas.records import Event, Item
-from schemas.state import UserState
 
 
 class PlainStream:
-    """Learns from events one after the other, and knows at any time what the job would know.
+    """Learns from events one after the other, and knows at any time what the job with these rules would know.
 
     `states` holds every user's record by user id (which stands for the pseudonym here), `touched` the items
-    that each user touched, without the bound of the record. The shelf follows when `catch_up` is called: its
-    records are made of all changes since, so calling it seldom is cheap.
+    that each user touched, without the bound of the record, `step` how users are followed, and `latest` the time (ms)
+    of the latest event that was learned. The shelf follows
+    when `catch_up` is called: its records are made of all changes since, so calling it seldom is cheap.
 
     >>> stream = PlainStream([Item(item_id="mug")])
     >>> stream.learn(Event(event_id="e1", user_id="ann", type="view", time=1_000, item_id="mug")).refused
@@ -32,18 +36,26 @@ class PlainStream:
         step: StepSettings | None = None,
         statistics: StatisticsSettings | None = None,
         bounds: ShelfBounds | None = None,
+        segments: Sequence[SegmentRule] = (),
     ) -> None:
         entries = list(items)
         catalogue: Catalogue = {item.item_id: facts_of(item) for item in entries}
-        settings = step or StepSettings()
+        settings = self.step = step or StepSettings()
         self.shelf = Shelf(bounds or ShelfBounds())
-        self.shelf.apply(Items(entries))
-        self.states: dict[str, UserState] = {}
+        self.shelf.apply(Items(entries), compare=False)
+        self.shelf.settle()
         self.touched: dict[str, set[str]] = {}
+        self.latest = 0
         self._interest = frozenset(settings.item_weights)
-        self._step = UserStep(settings, catalogue)
+        self._following = Following(FollowingSettings(settings), catalogue)
+        self._following.use_segments(self._following.book(segments))
+        self._users = FollowedUsers(self._following)
+        self.states = self._users.states
         self._statistics = ItemStatistics(statistics or StatisticsSettings())
-        self._drift_windows: dict[str, bytes] = {}
+
+    def use_personas(self, model: PersonaModel | None) -> None:
+        """Assign these personas from now on, each user with their next due event."""
+        self._following.use_personas(model)
 
     def counts(self, event: Event) -> bool:
         """Whether a list can be judged by this event: a known user takes an item for the first time."""
@@ -53,17 +65,28 @@ class PlainStream:
 
     def learn(self, event: Event) -> StepOutcome:
         """Take in one event."""
-        user_id = event.user_id
-        state = self.states.get(user_id)
-        if state is None:
-            state = self.states[user_id] = UserState(user_id, born=event.time)
-        outcome = self._step.update(state, event, self._drift_windows.get(user_id))
-        if outcome.drift_window is not None:
-            self._drift_windows[user_id] = outcome.drift_window
+        outcome = self.follow(event)
         if outcome.step is not None:
             self._statistics.update(outcome.step)
-            self.touched.setdefault(user_id, set()).add(outcome.step.item)
         return outcome
+
+    def follow(self, event: Event) -> StepOutcome:
+        """Take one event into its user's record, and not into the item statistics."""
+        self.latest = max(self.latest, event.time)
+        outcome = self._users.follow(event)
+        if outcome.step is not None:
+            self.touched.setdefault(event.user_id, set()).add(outcome.step.item)
+        return outcome
+
+    def forget(self, user_id: str) -> None:
+        """Drop what is kept of a user; item statistics keep what they taught."""
+        self._users.forget(user_id)
+        self.touched.pop(user_id, None)
+
+    def let_pass(self, now: int, user_id: str | None = None) -> None:
+        """Let the time until `now` (event time, ms) pass without an event, for one user or for all."""
+        for state in self.states.values() if user_id is None else (self.states[user_id],):
+            self._following.advance(state, now)
 
     def catch_up(self) -> None:
         """Bring the shelf to everything learned so far."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from jobs.settings import Settings
 from jobs.tables import FileTables, KafkaTables
 from jobs.topology import Plan
-from operators.flink import StepFunctionSettings
+from operators.flink_settings import StepFunctionSettings
+from operators.following import FollowingSettings
 from operators.preload import Preload
 from operators.pressure import PressureGauge
 from operators.statistics import StatisticsSettings
@@ -19,21 +20,29 @@ def live_plan(settings: Settings) -> Plan:
     """The job between Kafka and Redis."""
     kafka = settings.kafka
     tables = KafkaTables(
-        brokers=kafka.brokers,
+        kafka=kafka.access(),
         group=f"{settings.redis.prefix}-personalize",
         events=kafka.events,
         catalog=kafka.catalog,
         control=kafka.control,
         recommendations=kafka.recommendations,
-        messages=(kafka.dead_letters, kafka.drift, kafka.segment_changes, kafka.control_status),
+        messages=(
+            kafka.dead_letters,
+            kafka.drift,
+            kafka.segment_changes,
+            kafka.control_status,
+            kafka.control,
+        ),
     )
-    preload = Preload(kafka.brokers, kafka.control, registry=kafka.registry)
+    preload = Preload(kafka.access(), kafka.control, registry=kafka.registry)
     pressure = PressureGauge(settings.redis_url(), settings.redis.prefix)
     return Plan(
         tables=tables,
         step=_step(settings, preload, pressure, refresh_at_end=False),
         statistics=settings.statistics,
         worker=worker_settings(settings),
+        retrain=settings.retrain,
+        control_topic=settings.kafka.control,
     )
 
 
@@ -46,6 +55,8 @@ def bounded_plan(settings: Settings, source: Path, files: FileTables) -> Plan:
         step=replace(step, events_topic=str(source)),
         statistics=settings.statistics,
         worker=worker_settings(settings),
+        retrain=settings.retrain,
+        control_topic=settings.kafka.control,
     )
 
 
@@ -63,8 +74,9 @@ def worker_settings(settings: Settings) -> WorkerSettings:
         rank=settings.rank,
         bounds=settings.shelf,
         publish=settings.publish,
-        affinity=settings.affinity,
-        drift=settings.drift,
+        step=settings.step,
+        slots=settings.slots,
+        rules=settings.context_rules.in_force(),
     )
 
 
@@ -79,8 +91,14 @@ def _step(
         drift_topic=kafka.drift,
         control_status_topic=kafka.control_status,
         catalog_topic=kafka.catalog,
+        segment_changes_topic=kafka.segment_changes,
         ingest=settings.ingest.with_limits(),
-        step=settings.step,
+        following=FollowingSettings(settings.step, settings.traffic, settings.personas),
+        segments=settings.segments.in_force(),
+        backfill=settings.backfill,
+        models=settings.models,
+        stream_drift=settings.stream_drift,
+        lake=settings.lake,
         refresh=settings.refresh,
         state_ttl_days=settings.flink.state_ttl_days,
         refresh_at_end=refresh_at_end,

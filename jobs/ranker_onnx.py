@@ -32,7 +32,7 @@ def export_trees(booster: lightgbm.Booster, width: int) -> bytes:
         initial_types=[(INPUT, FloatTensorType([None, width]))],
         target_opset=_OPSET,
     )
-    return _with_flat_output(model, model.graph.output[0].name, width)
+    return with_flat_output(model, model.graph.output[0].name, width)
 
 
 def export_network(network: ListwiseNetwork) -> bytes:
@@ -52,9 +52,9 @@ def export_network(network: ListwiseNetwork) -> bytes:
         if layer < len(layers) - 1:
             nodes.append(onnx.helper.make_node("Relu", [value], [f"layer_{layer}"]))
             value = f"layer_{layer}"
-    graph = onnx.helper.make_graph(nodes, "network", [_given(len(network.weights[0]))], [], held)
+    graph = onnx.helper.make_graph(nodes, "network", [given_rows(len(network.weights[0]))], [], held)
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", _OPSET)])
-    return _with_flat_output(model, value, len(network.weights[0]))
+    return with_flat_output(model, value, len(network.weights[0]))
 
 
 def check_parity(exported: npt.NDArray[np.float32], source: Scores) -> None:
@@ -69,7 +69,7 @@ def check_parity(exported: npt.NDArray[np.float32], source: Scores) -> None:
 
 
 def _with_float_thresholds(booster: lightgbm.Booster) -> lightgbm.Booster:
-    """The same trees, with every threshold rounded down to float32.
+    """The same trees for raw scores, with every threshold rounded down to float32.
 
     Trees compare in float64, the graph in float32. A float32 value is not above a threshold exactly when it
     is not above the greatest float32 up to it. The nearest float32 may lie above the threshold, and the
@@ -82,18 +82,22 @@ def _with_float_thresholds(booster: lightgbm.Booster) -> lightgbm.Booster:
             near = exact.astype(np.float32)
             below = np.where(near > exact, np.nextafter(near, np.float32(-np.inf)), near)
             lines[place] = "threshold=" + " ".join(repr(float(value)) for value in below)
+        elif line.startswith("objective="):  # of classes, the converter would export probabilities
+            lines[place] = "objective=lambdarank"
+        elif line.startswith("[objective:"):
+            lines[place] = "[objective: lambdarank]"
     # Sizes in bytes that no longer hold; without them the trees are read one after the other.
     kept = [line for line in lines if not line.startswith("tree_sizes=")]
     return lightgbm.Booster(model_str="\n".join(kept))
 
 
-def _with_flat_output(model: onnx.ModelProto, scores: str, width: int) -> bytes:
+def with_flat_output(model: onnx.ModelProto, scores: str, width: int) -> bytes:
     """The model with one input of that width, and `scores`, float32[n, 1], as its one output float32[n]."""
     graph = model.graph
     graph.node.append(onnx.helper.make_node("Reshape", [scores, "flat_shape"], [OUTPUT]))
     graph.initializer.append(onnx.numpy_helper.from_array(np.array([-1], np.int64), "flat_shape"))
     del graph.input[:], graph.output[:]
-    graph.input.append(_given(width))
+    graph.input.append(given_rows(width))
     graph.output.append(onnx.helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, [None]))
     for opset in model.opset_import:
         if opset.domain == "":
@@ -104,5 +108,5 @@ def _with_flat_output(model: onnx.ModelProto, scores: str, width: int) -> bytes:
     return serialized
 
 
-def _given(width: int) -> onnx.ValueInfoProto:
+def given_rows(width: int) -> onnx.ValueInfoProto:
     return onnx.helper.make_tensor_value_info(INPUT, onnx.TensorProto.FLOAT, [None, width])

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 LIST_LENGTH = 20
 
+_NOT_KNOWN: npt.NDArray[np.int64] = np.zeros(0, np.int64)
+
 Scores = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+
+
+class ListsOutOfOrder(ValueError):  # noqa: N818 (named for what it says)
+    """Lists that are not in order of time: a part of them would know the future of another."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +25,8 @@ class RankingSet:
     `rows` float32[n, width] are the features of all kept lists, one list after the other; list g is
     `rows[starts[g]:starts[g + 1]]` and its hit is row `hits[g]`. `blend` float32[n] are the scores that
     order a list where no model serves. `strict` bool[g] marks events strictly later than their user's
-    previous one, of which `counted_strict` were sampled.
+    previous one, of which `counted_strict` were sampled. `times` int64[g] are the times (ms) of the events, in
+    their order, empty where they are not known.
     """
 
     rows: npt.NDArray[np.float32]
@@ -29,6 +36,7 @@ class RankingSet:
     strict: npt.NDArray[np.bool_]
     counted: int
     counted_strict: int
+    times: npt.NDArray[np.int64] = field(default_factory=_NOT_KNOWN.copy)
 
     @property
     def lists(self) -> int:
@@ -58,6 +66,37 @@ class RankingSet:
             self.strict,
             self.counted,
             self.counted_strict,
+            self.times,
+        )
+
+    def parted(self, share: float) -> tuple[RankingSet, RankingSet]:
+        """The first `share` of the lists, and those of later events; events of one time stay together.
+
+        Only kept lists count in the parts. Raises `ListsOutOfOrder` for lists that are not in order of time.
+        """
+        if (np.diff(self.times) < 0).any():
+            place = int(np.flatnonzero(np.diff(self.times) < 0)[0]) + 1
+            raise ListsOutOfOrder(
+                f"list {place} is of an event at {self.times[place]} ms, the one before it of one at "
+                f"{self.times[place - 1]} ms; bring lists into the order of their events before parting them"
+            )
+        cut = round(share * self.lists)
+        if len(self.times) and 0 < cut < self.lists:
+            cut = int(np.searchsorted(self.times, self.times[cut]))
+        return self._between(0, cut), self._between(cut, self.lists)
+
+    def _between(self, first: int, end: int) -> RankingSet:
+        low, high = self.starts[first], self.starts[end]
+        strict = self.strict[first:end]
+        return RankingSet(
+            self.rows[low:high],
+            self.starts[first : end + 1] - low,
+            self.hits[first:end] - low,
+            self.blend[low:high],
+            strict,
+            end - first,
+            int(strict.sum()),
+            self.times[first:end],
         )
 
 

@@ -11,9 +11,12 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import KafkaError
 from kafka.protocol.consumer.offsets import OffsetSpec
 
+from operators.kafka_access import KafkaAccess
 from schemas.errors import HeadraceError
 
 EVENTS_TOPIC: Final = "headrace.events"
+FIRST_ANSWER_MS: Final = 10_000
+"""How long a command that a person waits for looks for brokers."""
 _TIMEOUT_MS: Final = 3_000
 _NS_PER_MS: Final = 1_000_000
 
@@ -22,28 +25,28 @@ class KafkaUnreachable(HeadraceError):  # noqa: N818 (a state, told as one line)
     """No broker answered in time."""
 
 
-def replay_clock(brokers: str, topic: str = EVENTS_TOPIC) -> int:
+def replay_clock(kafka: KafkaAccess, topic: str = EVENTS_TOPIC) -> int:
     """The greatest record timestamp (ms) on a topic; the wall clock while the topic is empty or not there.
 
     One small request on a connection that is kept: it may be asked a few times a second, from any thread.
     Raises `KafkaUnreachable`.
     """
-    return _clock(brokers, topic).now()
+    return _clock(kafka, topic).now()
 
 
-def close_clock(brokers: str, topic: str = EVENTS_TOPIC) -> None:
+def close_clock(kafka: KafkaAccess, topic: str = EVENTS_TOPIC) -> None:
     """Close the kept connection; the next question opens another."""
-    _clock(brokers, topic).close()
+    _clock(kafka, topic).close()
 
 
 @cache
-def _clock(brokers: str, topic: str) -> _ReplayClock:
-    return _ReplayClock(brokers, topic)
+def _clock(kafka: KafkaAccess, topic: str) -> _ReplayClock:
+    return _ReplayClock(kafka, topic)
 
 
 class _ReplayClock:
-    def __init__(self, brokers: str, topic: str) -> None:
-        self._brokers = brokers
+    def __init__(self, kafka: KafkaAccess, topic: str) -> None:
+        self._kafka = kafka
         self._topic = topic
         self._admin: Any = None
         self._partitions: tuple[TopicPartition, ...] = ()
@@ -56,7 +59,7 @@ class _ReplayClock:
             except (KafkaError, OSError) as error:
                 self._forget()
                 raise KafkaUnreachable(
-                    f"Kafka at {self._brokers} does not answer ({error}); start it, or set kafka.brokers"
+                    f"Kafka at {self._kafka.brokers} does not answer ({error}); start it, or set kafka.brokers"
                 ) from error
         return newest if newest >= 0 else time.time_ns() // _NS_PER_MS
 
@@ -66,7 +69,7 @@ class _ReplayClock:
 
     def _newest(self) -> int:
         if self._admin is None:
-            self._admin = KafkaAdminClient(bootstrap_servers=self._brokers, request_timeout_ms=_TIMEOUT_MS)
+            self._admin = KafkaAdminClient(**self._kafka.client(), request_timeout_ms=_TIMEOUT_MS)
         if not self._partitions:
             described = self._admin.describe_topics([self._topic])
             self._partitions = tuple(

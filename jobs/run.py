@@ -12,10 +12,14 @@ import typer
 
 from infra import jars, java
 from infra.flink import USUAL_WEB_PORT
+from infra.home import home
 from infra.kafka import topic_names
+from infra.plugins import make_plugins
 from infra.ports import claim
+from infra.s3 import GROUP as S3
+from infra.s3 import in_s3, s3_access
 from jobs import options, settings
-from jobs.checkpoints import newest_checkpoint
+from jobs.checkpoints import newest_checkpoint, prune_checkpoints
 from jobs.settings import Settings
 from schemas.errors import HeadraceError
 
@@ -93,7 +97,7 @@ def check_topics(told: Settings) -> None:
         kafka.events, kafka.catalog, kafka.control, kafka.control_status,
         kafka.recommendations, kafka.segment_changes, kafka.drift, kafka.dead_letters,
     }  # fmt: skip
-    if missing := sorted(wanted - set(topic_names(kafka.brokers))):
+    if missing := sorted(wanted - set(topic_names(kafka.brokers, kafka.access().client()))):
         raise NotReady(
             f"Kafka at {kafka.brokers} lacks {', '.join(missing)}: create them, or start with `headrace up`"
         )
@@ -119,8 +123,9 @@ def check_bundle(told: Settings) -> None:
     """Raise `BundleRefused` when the rank worker of this machine would refuse the model bundle."""
     if told.model.bundle is not None:
         from operators.bundle import load_bundle
+        from operators.feature_plan import known_features
 
-        load_bundle(told.model.bundle)
+        load_bundle(told.model.bundle, known_features(told.step))
 
 
 def run_job(told: Settings, restore: str = "auto", on_start: Callable[[str], None] = print) -> None:
@@ -140,15 +145,25 @@ def run_job(told: Settings, restore: str = "auto", on_start: Callable[[str], Non
         "Flink's web UI", told.flink.web_port, usual=USUAL_WEB_PORT, option="HEADRACE_FLINK__WEB_PORT"
     )
     flink = job_options(told.flink.checkpoint_seconds, sums_days(told.statistics), folder)
-    flink |= minicluster_options(jars.classpath("connector"), port, told.flink.parallelism)
-    flink |= _restored(restore, folder)
+    flink |= minicluster_options(_jars(told), port, told.flink.parallelism)
+    flink |= _restored(restore, folder, told.flink.kept_jobs)
+    reach_lake(told)
     streams, tables = environment(flink, told.flink.parallelism)
-    build(tables, live_plan(told)).attach_as_datastream()
+    build(tables, live_plan(told))
     name_operators(streams)
     check_python_mode(streams)
     client = streams.execute_async("personalize")
     on_start(f"http://127.0.0.1:{port}")
     wait(client)
+
+
+def reach_lake(told: Settings) -> None:
+    """Have the embedded minicluster reach a lake in S3: Flink's plugin is fetched where it is missing."""
+    if told.lake.folder is None or not in_s3(told.lake.folder):
+        return
+    from jobs.engine import load_file_systems
+
+    load_file_systems(make_plugins(home() / "plugins", (S3,)), s3_access().flink_options())
 
 
 def submit(told: Settings, cluster: str, restore: str = "none") -> str:
@@ -165,9 +180,8 @@ def submit(told: Settings, cluster: str, restore: str = "none") -> str:
     flink = job_options(told.flink.checkpoint_seconds, sums_days(told.statistics), told.flink.checkpoint_dir)
     if restore not in ("auto", "none"):
         flink["execution.state-recovery.path"] = restore
-    connector = jars.classpath("connector")
-    streams, tables = remote_environment(flink, told.flink.parallelism, host, int(port), connector)
-    build(tables, live_plan(told)).attach_as_datastream()
+    streams, tables = remote_environment(flink, told.flink.parallelism, host, int(port), _jars(told))
+    build(tables, live_plan(told))
     name_operators(streams)
     check_python_mode(streams)
     job = str(streams.execute_async("personalize").get_job_id())
@@ -175,22 +189,27 @@ def submit(told: Settings, cluster: str, restore: str = "none") -> str:
     return job
 
 
+def _jars(told: Settings) -> list[Path]:
+    """What the job needs beside Flink itself; on a cluster its lib folder holds them."""
+    return jars.classpath("connector") + (jars.classpath("lake") if told.lake.folder else [])
+
+
 def checkpoint_folder(told: Settings) -> Path:
     """Where the local job keeps its checkpoints."""
-    from infra.home import home
-
     # Offsets in a checkpoint are those of one Kafka: another one's must not be taken for them.
     place = re.sub(r"[^\w.-]+", "-", f"{told.kafka.brokers}-{told.kafka.events}")
     return told.flink.checkpoint_dir or home() / "data" / "checkpoints" / place
 
 
-def _restored(restore: str, folder: Path) -> dict[str, str]:
-    if restore == "none":
-        return {}
-    place = newest_checkpoint(folder) if restore == "auto" else Path(restore)
+def _restored(restore: str, folder: Path, kept_jobs: int) -> dict[str, str]:
+    """Where to go on from; older jobs' checkpoints are removed."""
+    place = None
+    if restore != "none":
+        place = newest_checkpoint(folder) if restore == "auto" else Path(restore)
+    if place is not None and not place.exists():
+        raise NotReady(f"--restore {restore}: there is no checkpoint or savepoint")
+    prune_checkpoints(folder, kept_jobs, going_on_from=place)
     if place is None:
         return {}
-    if not place.exists():
-        raise NotReady(f"--restore {restore}: there is no checkpoint or savepoint")
     print(f"going on from {place}", file=sys.stderr)
     return {"execution.state-recovery.path": place.resolve().as_uri()}

@@ -7,22 +7,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from kafka import KafkaProducer
-from kafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 
 from jobs import options, settings
-from jobs.replay_clock import KafkaUnreachable
-from jobs.settings import KafkaSection
+from jobs.control_topic import publish
 from schemas.avro_schema import fingerprint, read_schema
-from schemas.codec import AVRO_FOLDER, CONTROLS
+from schemas.codec import AVRO_FOLDER
 from schemas.errors import HeadraceError
 from schemas.reason import SchemaRefused
 from schemas.records import Control
 from schemas.schema_book import SchemaBook
-
-_TIMEOUT_S = 10
 
 app = typer.Typer(help="Register a producer's own event schema.", no_args_is_help=True)
 
@@ -51,7 +46,7 @@ def add(
     """Make a producer's own schema of events or items known to the running job.
 
     It has to resolve to ours by Avro's rules, its record being named Event or Item in any namespace. Events
-    that came before it was known wait in the dead letters.
+    that came before it was known wait in the dead letters: `headrace dead-letters replay`.
 
     Example: headrace schema add shop/event.avsc --brokers kafka:9092
     """
@@ -64,7 +59,7 @@ def add(
         raise SchemaFileRefused(f"{file}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise SchemaFileRefused(f"{file}: not UTF-8 text, {error.reason}") from None
-    _publish(control, chosen.kafka)
+    publish(control, chosen.kafka)
     name, _, mark = control.name.partition("@")
     if as_json:
         print(json.dumps({"name": name, "fingerprint": mark, "topic": chosen.kafka.control}))
@@ -101,21 +96,3 @@ def released() -> list[dict[str, Any]]:
         mark = f"{fingerprint(text):016x}"
         rows.append({"name": name, "version": version, "fingerprint": mark, "file": str(path)})
     return sorted(rows, key=lambda row: (row["name"], row["version"]))
-
-
-def _publish(control: Control, topics: KafkaSection) -> None:
-    key = f"{control.kind}/{control.name}".encode()
-    try:
-        producer = KafkaProducer(bootstrap_servers=topics.brokers, acks="all", max_block_ms=_TIMEOUT_S * 1000)
-    except (KafkaError, OSError) as error:
-        raise KafkaUnreachable(
-            f"Kafka at {topics.brokers} does not answer; start it (headrace up), or give --brokers"
-        ) from error
-    try:
-        producer.send(topics.control, CONTROLS.encode(control), key).get(timeout=_TIMEOUT_S)
-    except KafkaError as error:
-        raise KafkaUnreachable(
-            f"Kafka at {topics.brokers} did not take the schema on {topics.control}: {error}"
-        ) from error
-    finally:
-        producer.close(timeout=1)

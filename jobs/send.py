@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from jobs import options, settings
+from jobs.backfill import BackfillRefused, begin_backfill
 from jobs.bad_row import BadRow
 from jobs.event_merge import merged
 from jobs.event_sender import EventSender
@@ -33,7 +34,7 @@ class SendSummary(msgspec.Struct, kw_only=True):
     """What a replay did. Times of events in ms; `max_lag_s` is the worst delay behind schedule.
 
     `dead_letters` counts rows, events and items put aside, by reason; `undelivered` the messages of any kind
-    that Kafka never acknowledged.
+    that Kafka never acknowledged. `cut_over` is set where events before it were sent as history.
     """
 
     events: int = 0
@@ -46,6 +47,7 @@ class SendSummary(msgspec.Struct, kw_only=True):
     last_time: int | None = None
     max_lag_s: float = 0.0
     interrupted: bool = False
+    cut_over: int | None = None
 
 
 def send(
@@ -56,22 +58,23 @@ def send(
     limit: int | None = None,
     head_start: int = 0,
     shown: bool = False,
+    cut_over: int | None = None,
 ) -> SendSummary:
     """Sends all items, then the events of all files by time. On Ctrl-C what was read is still delivered.
 
     The first `head_start` events go as fast as possible, as history that no latency is measured by; then the
-    pace begins.
+    pace begins. Events before `cut_over` (ms) are history too, whatever the pace.
 
     Raises `KafkaUnreachable` when Kafka does not answer or lacks a topic.
     """
-    summary = SendSummary()
+    summary = SendSummary(cut_over=cut_over)
     with closing(EventSender(topics)) as sender:
         started = time.monotonic()
         try:
             _send_items(items, sender)
             started = time.monotonic()
             with SendProgress(_total(events, limit), shown) as progress:
-                _send_events(events, sender, pace, limit, head_start, summary, progress)
+                _send_events(events, sender, pace, limit, head_start, cut_over or 0, summary, progress)
         except KeyboardInterrupt:
             summary.interrupted = True
         sender.flush()
@@ -99,6 +102,7 @@ def _send_events(
     pace: Pace,
     limit: int | None,
     head_start: int,
+    cut_over: int,
     summary: SendSummary,
     progress: SendProgress,
 ) -> None:
@@ -120,7 +124,7 @@ def _send_events(
         if due is not None:
             lag = max(0.0, now - started - due)
             summary.max_lag_s = max(summary.max_lag_s, lag)
-        sender.send_event(record, live=sent >= head_start)
+        sender.send_event(record, live=sent >= head_start and record.time >= cut_over)
         sent += 1
         if summary.first_time is None:
             summary.first_time = record.time
@@ -150,6 +154,13 @@ def command(
     speed: Annotated[str | None, typer.Option(help="Multiple of recorded time, like 3600x.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="End after so many events.")] = None,
     head_start: Annotated[int, typer.Option(min=0, help="So many at once, before the pace begins.")] = 0,
+    backfill: Annotated[
+        bool, typer.Option("--backfill", help="Load history in silence, then cut over.")
+    ] = False,
+    cut_over: Annotated[
+        str | None,
+        typer.Option(help="With --backfill: events before this time are history; by default, now."),
+    ] = None,
     brokers: options.Brokers = None,
     config: options.Config = None,
     as_json: options.AsJson = False,
@@ -159,9 +170,14 @@ def command(
     Several files are merged by time. Without --rate or --speed they go as fast as possible. Online Retail
     and session files bring their items with them. Rows that make no event go to the dead letters.
 
+    With --backfill the job first learns when live begins; events before that change profiles and segments
+    without a list or an announcement each, and when all are in, every user is brought up to date once.
+
     Example: headrace send data/online_retail_2010_2011.parquet --speed 3600x
     """
     pace = pace_of(rate, speed)
+    if cut_over is not None and not backfill:
+        raise BackfillRefused("--cut-over says where history ends: give --backfill with it")
     chosen = settings.load(config, {"kafka.brokers": brokers} if brokers else None)
     events = [open_events(file) for file in files]
     catalogue = [open_items(file) for file in items or []]
@@ -170,7 +186,8 @@ def command(
         for note in notes:
             print(note, file=sys.stderr)
     shown = not as_json and sys.stderr.isatty()
-    summary = send(events, catalogue, chosen.kafka, pace, limit, head_start, shown)
+    until = begin_backfill(cut_over, chosen.kafka) if backfill else None
+    summary = send(events, catalogue, chosen.kafka, pace, limit, head_start, shown, until)
     if as_json:
         print(msgspec.json.encode(summary).decode())
     else:
@@ -194,5 +211,9 @@ def _tell(summary: SendSummary, topics: KafkaSection) -> None:
     )
     if summary.first_time is not None and summary.last_time is not None:
         out.print(f"recorded {recorded_time(summary.first_time)} to {recorded_time(summary.last_time)} UTC")
+    if summary.cut_over is not None:
+        out.print(
+            f"history until {recorded_time(summary.cut_over)} UTC: the job asks for each user once, soon"
+        )
     for reason, count in sorted(summary.dead_letters.items()):
         out.print(f"{count:,} to {topics.dead_letters}: {reason}")

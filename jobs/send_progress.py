@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Final
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+
+from jobs.progress_bar import ProgressBar
 
 _MS: Final = 1000
 
 
-class SendProgress:
+class SendProgress(ProgressBar):
     """A progress bar on standard error, or nothing where `shown` is False."""
 
     def __init__(self, total: int | None, shown: bool) -> None:
-        self._bar = Progress(
+        super().__init__(
+            "events",
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
@@ -24,23 +25,16 @@ class SendProgress:
             TextColumn("[cyan]{task.fields[recorded]}"),
             TextColumn("lag {task.fields[lag]:.1f} s"),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=not shown,
+            total=total,
+            shown=shown,
+            rate=0.0,
+            recorded="",
+            lag=0.0,
         )
-        self._task = self._bar.add_task("events", total=total, rate=0.0, recorded="", lag=0.0)
-
-    def __enter__(self) -> SendProgress:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
 
     def update(self, done: int, rate: float, time: int, lag: float) -> None:
         """`done` rows so far, events a second, the recorded time (ms), seconds behind schedule."""
-        self._bar.update(self._task, completed=done, rate=rate, recorded=recorded_time(time), lag=lag)
+        self.show(completed=done, rate=rate, recorded=recorded_time(time), lag=lag)
 
 
 def recorded_time(ms: int) -> str:

@@ -39,10 +39,16 @@ def page_settings(settings: Settings, flink: str | None = None) -> PageSettings:
     return PageSettings(
         redis_url=settings.redis_url(),
         secret=settings.secret(),
-        brokers=settings.kafka.brokers,
+        kafka=settings.kafka.access(),
         flink=flink,
         events_topic=settings.kafka.events,
         prefix=settings.redis.prefix,
+        control_topic=settings.kafka.control,
+        control_status_topic=settings.kafka.control_status,
+        segment_changes_topic=settings.kafka.segment_changes,
+        drift_topic=settings.kafka.drift,
+        step=settings.step,
+        rules=settings.segments.in_force(),
     )
 
 
@@ -66,10 +72,10 @@ def web_server(settings: PageSettings, host: str, port: int) -> PageWebServer:
 
 
 def _clicks(settings: PageSettings) -> ClickProducer | None:
-    if settings.brokers is None:
+    if settings.kafka is None:
         return None
-    clock = partial(replay_clock, settings.brokers, settings.events_topic)
-    return ClickProducer(settings.brokers, settings.events_topic, clock)
+    clock = partial(replay_clock, settings.kafka, settings.events_topic)
+    return ClickProducer(settings.kafka, settings.events_topic, clock)
 
 
 def command(

@@ -49,7 +49,8 @@ def session_items(path: Path) -> Iterator[Item]:
     for _row, _session, item, _seconds in _lines(path, []):
         if item not in seen:
             seen.add(item)
-            yield Item(item_id=item, title=f"Item {item}")
+            # No title made of the id: items of like numbers would be taken for items of like text.
+            yield Item(item_id=item)
 
 
 def _lines(path: Path, bad: list[BadRow]) -> Iterator[tuple[int, str, str, str]]:

@@ -13,22 +13,45 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, Literal, NoReturn, Self, get_args, get_type_hints
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, with_config
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+    with_config,
+)
 from pydantic_core import PydanticCustomError
 
 from infra.home import home
 from jobs.settings_refusal import refusal
 from jobs.settings_sources import Layers, SettingsError, add_file, add_options, add_variables, settings_file
 from operators.affinity import AffinitySettings
+from operators.backfill import BackfillSettings
+from operators.context_rule import ContextRule
+from operators.context_rules import ready_rules as ready_context_rules
+from operators.context_rules import rules_of_file
 from operators.drift import DriftSettings
 from operators.ingest_settings import IngestSettings
-from operators.ranker import RankSettings
+from operators.kafka_access import KafkaAccess
+from operators.lake_row import LakeSettings
+from operators.persona import PersonaSettings
+from operators.rank_settings import RankSettings
 from operators.refresh import RefreshSettings
+from operators.retrain_policy import RetrainSettings
+from operators.segments import SegmentRule
+from operators.segments.rules_file import ready_rules, rules_of
 from operators.shelf import ShelfBounds
+from operators.slot_settings import SlotSettings, slots_of
 from operators.statistics import StatisticsSettings
+from operators.stream_drift import StreamDriftSettings
+from operators.stream_models import ModelsSettings
+from operators.traffic_settings import TrafficSettings
 from operators.user_step import StepSettings
 from udfs.worker_settings import PublishSettings
 
@@ -58,6 +81,14 @@ for _section in (
     RankSettings,
     ShelfBounds,
     PublishSettings,
+    TrafficSettings,
+    PersonaSettings,
+    BackfillSettings,
+    ModelsSettings,
+    StreamDriftSettings,
+    RetrainSettings,
+    LakeSettings,
+    SlotSettings,
 ):
     strict(_section)
 
@@ -71,6 +102,15 @@ def _check_url(url: str, schemes: tuple[str, ...]) -> None:
         _ = urlsplit(url).port
     except ValueError as error:
         raise PydanticCustomError("port", "{error}", {"error": str(error)}) from None
+
+
+def _refuse_access(name: str, protocol: str, fitting: str, *, given: bool) -> NoReturn:
+    """Refuse a setting that does not go with the protocol, be it given or missing."""
+    if given:
+        text = "{name} is of no use with security_protocol {protocol}: set that to {fitting}, or leave {name} out"
+    else:
+        text = "security_protocol {protocol} needs {name}"
+    raise PydanticCustomError("access", text, {"name": name, "protocol": protocol, "fitting": fitting})
 
 
 class KafkaSection(BaseModel):
@@ -88,6 +128,17 @@ class KafkaSection(BaseModel):
     """What a partition of a local topic keeps at most."""
     future_hours: AtLeastOne = 24
     """Records further ahead of the broker's clock are refused by the local events topic."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How the brokers are spoken to: encrypted with SSL, with a user name and password with SASL."""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    """How one signs in with SASL."""
+    sasl_username: str | None = None
+    """Who signs in with SASL."""
+    sasl_password: SecretStr | None = None
+    ssl_cafile: Path | None = None
+    """PEM file of the authorities whose certificates brokers may have; none: those of the system and of Java."""
+    ssl_certfile: Path | None = None
+    """PEM file of our own certificate and its key, where brokers ask for one."""
     registry: str | None = None
     """URL of a schema registry; set, messages in Confluent's framing are taken too."""
     events: str = "headrace.events"
@@ -98,6 +149,37 @@ class KafkaSection(BaseModel):
     segment_changes: str = "headrace.segment-changes"
     drift: str = "headrace.drift"
     dead_letters: str = "headrace.dead-letters"
+
+    @model_validator(mode="after")
+    def _one_way_to_sign_in(self) -> Self:
+        protocol = self.security_protocol
+        sasl = {name: getattr(self, name) for name in ("sasl_mechanism", "sasl_username", "sasl_password")}
+        with_sasl = protocol.startswith("SASL_")
+        for name, value in sasl.items():
+            if (value is not None) != with_sasl:
+                _refuse_access(name, protocol, "SASL_SSL or SASL_PLAINTEXT", given=value is not None)
+        for name in ("ssl_cafile", "ssl_certfile"):
+            file = getattr(self, name)
+            if file is not None and not protocol.endswith("SSL"):
+                _refuse_access(name, protocol, "SSL or SASL_SSL", given=True)
+            if file is not None and not file.is_file():
+                raise PydanticCustomError(
+                    "file", "{name} {file} is no file", {"name": name, "file": str(file)}
+                )
+        return self
+
+    def access(self) -> KafkaAccess:
+        """How clients reach Kafka: not to be printed, it holds the password."""
+        password = self.sasl_password
+        return KafkaAccess(
+            brokers=self.brokers,
+            protocol=self.security_protocol,
+            mechanism=self.sasl_mechanism,
+            username=self.sasl_username,
+            password=None if password is None else password.get_secret_value(),
+            ca_file=None if self.ssl_cafile is None else str(self.ssl_cafile.resolve()),
+            certificate_file=None if self.ssl_certfile is None else str(self.ssl_certfile.resolve()),
+        )
 
     @field_validator("registry")
     @classmethod
@@ -144,6 +226,8 @@ class FlinkSection(BaseModel):
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 30.0
     checkpoint_dir: Path | None = None
     """None: `data/checkpoints` under HEADRACE_HOME."""
+    kept_jobs: AtLeastOne = 3
+    """On the minicluster, checkpoints of so many earlier jobs are kept; older ones go when a job starts."""
     state_ttl_days: AtLeastOne = 90
     """A user of whom nothing is heard for so long is forgotten."""
     web_port: Port | None = None
@@ -156,7 +240,8 @@ class ModelSection(BaseModel):
     model_config = STRICT
 
     bundle: Path | None = None
-    """Folder of a model bundle; none: lists come from neighbours and trends, weighed by `rank.blend`."""
+    """Folder of a model bundle; none: lists come from neighbours and trends, weighed by `rank.blend`. What
+    `headrace model put` brings takes its place until it is removed; see [models.md](models.md)."""
 
 
 class PrivacySection(BaseModel):
@@ -176,6 +261,47 @@ class PageSection(BaseModel):
     host: str = "127.0.0.1"
     port: Port | None = None
     """None: 8080 if that is free, else a free one."""
+
+
+class SegmentsSection(BaseModel):
+    """Segments that are in force from the start; those of the control topic come beside them or in their place."""
+
+    model_config = STRICT
+
+    file: Path | None = None
+    """A TOML file of rules; see [segments.md](segments.md)."""
+    ready: bool = True
+    """Whether the rules that ship are in force: high_value, at_risk, new and others."""
+
+    def in_force(self) -> tuple[SegmentRule, ...]:
+        """The rules; one in the file takes the place of one that ships.
+
+        Raises `RulesFileRefused` or `SettingsError`.
+        """
+        rules = {rule.name: rule for rule in (ready_rules() if self.ready else [])}
+        if self.file is not None:
+            text = _text_of(self.file, "segments.file")
+            rules |= {rule.name: rule for rule in rules_of(text, str(self.file))}
+        return tuple(rules.values())
+
+
+class ContextRulesSection(BaseModel):
+    """Context rules that are in force from the start; those of the control topic come beside them or in their place."""
+
+    model_config = STRICT
+
+    file: Path | None = None
+    """A TOML file of rules; see [slots.md](slots.md)."""
+    ready: bool = True
+    """Whether the rules that ship are in force: `short_and_visual_on_mobile`."""
+
+    def in_force(self) -> tuple[ContextRule, ...]:
+        """The rules; one in the file takes the place of one that ships. Raises `RuleRefused` or `SettingsError`."""
+        rules = {rule.name: rule for rule in (ready_context_rules() if self.ready else ())}
+        if self.file is not None:
+            text = _text_of(self.file, "context_rules.file")
+            rules |= {rule.name: rule for rule in rules_of_file(text, str(self.file))}
+        return tuple(rules.values())
 
 
 class Settings(BaseModel):
@@ -200,6 +326,23 @@ class Settings(BaseModel):
     rank: RankSettings = RankSettings()
     shelf: ShelfBounds = ShelfBounds()
     publish: PublishSettings = PublishSettings()
+    segments: SegmentsSection = SegmentsSection()
+    traffic: TrafficSettings = TrafficSettings()
+    personas: PersonaSettings = PersonaSettings()
+    backfill: BackfillSettings = BackfillSettings()
+    models: ModelsSettings = ModelsSettings()
+    stream_drift: StreamDriftSettings = StreamDriftSettings()
+    retrain: RetrainSettings = RetrainSettings()
+    lake: LakeSettings = LakeSettings()
+    slots: dict[str, SlotSettings] = {}
+    """Further places that show a list, by name."""
+    context_rules: ContextRulesSection = ContextRulesSection()
+
+    @field_validator("slots")
+    @classmethod
+    def _slots_can_be_told_apart(cls, slots: dict[str, SlotSettings]) -> dict[str, SlotSettings]:
+        slots_of(slots, RankSettings())
+        return slots
 
     @property
     def affinity(self) -> AffinitySettings:
@@ -247,6 +390,13 @@ def load(
         return Settings.model_validate(layers.values)
     except ValidationError as error:
         raise refusal(error, Settings, layers) from None  # pydantic's own text would show a secret
+
+
+def _text_of(file: Path, setting: str) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{setting}: {file} cannot be read ({error})") from None
 
 
 def _kept_secret(path: Path) -> bytes:

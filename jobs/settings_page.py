@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
@@ -77,7 +77,9 @@ def keys(section: Any, place: str = "") -> Iterator[Key]:
     for name in _names(section):
         value = getattr(section, name)
         dotted = f"{place}{name}"
-        if _names(value):
+        if (kind := _kind_by_name(section, name)) is not None:
+            yield from keys(kind(), f"{dotted}.NAME.")
+        elif _names(value):
             yield from keys(value, f"{dotted}.")
         else:
             yield Key(dotted, value, MEANINGS.get(dotted) or said.get(name, ""))
@@ -119,15 +121,18 @@ def written(value: Any) -> str:
 def page() -> str:
     """The whole page."""
     settings = Settings()
-    sections = (_section(name, getattr(settings, name)) for name in _names(settings))
+    sections = (_section(name, settings) for name in _names(settings))
     return "\n".join((_HEAD, *sections))
 
 
-def _section(name: str, section: Any) -> str:
-    about = " ".join((inspect.getdoc(type(section)) or "").split("\n\n")[0].split())
+def _section(name: str, settings: Settings) -> str:
+    section = getattr(settings, name)
+    kind = _kind_by_name(settings, name)
+    about = " ".join((inspect.getdoc(kind or type(section)) or "").split("\n\n")[0].split())
+    of = keys(section, f"{name}.") if kind is None else keys(kind(), f"{name}.NAME.")
     rows = (
         f"| `{key.name}` | `{written(key.default)}` | {key.meaning.replace('|', chr(92) + '|')} |"
-        for key in keys(section, f"{name}.")
+        for key in of
     )
     head = (
         f"## `{name}`",
@@ -138,6 +143,15 @@ def _section(name: str, section: Any) -> str:
         "|---|---|---|",
     )
     return "\n".join((*head, *rows, ""))
+
+
+def _kind_by_name(section: Any, name: str) -> type | None:
+    """The class of sections that a setting holds by names of one's own, as `slots` does."""
+    if not isinstance(section, BaseModel):
+        return None
+    arguments = get_args(type(section).model_fields[name].annotation)
+    kind = arguments[1] if len(arguments) == 2 else None
+    return kind if isinstance(kind, type) and is_dataclass(kind) else None
 
 
 def _names(section: Any) -> tuple[str, ...]:

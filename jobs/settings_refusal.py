@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
@@ -52,6 +52,9 @@ def keys_of(section: Any) -> Iterator[str]:
 def _type_at(section: Any, path: tuple[str, ...]) -> Any:
     """The type of a setting, as far as the path can be followed; None beyond."""
     for key in path:
+        if get_origin(section) is dict:  # of sections, by a name that is free
+            section = get_args(section)[1]
+            continue
         if key not in keys_of(section):
             return None
         section = get_type_hints(section, include_extras=False)[key]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from operators.kafka_access import KafkaAccess
+
 OUT_OF_ORDER_S = 5
 
 
@@ -22,7 +24,7 @@ class Tables(Protocol):
 class KafkaTables:
     """Topics; `messages` are those that the job writes to besides the recommendations."""
 
-    brokers: str
+    kafka: KafkaAccess
     group: str
     events: str
     catalog: str
@@ -33,15 +35,20 @@ class KafkaTables:
     def all(self) -> Iterator[str]:
         """The DDL of every table."""
         yield self._source("events", self.events, watermark=f"ts - interval '{OUT_OF_ORDER_S}' second")
-        yield self._source("configuration", f"{self.catalog};{self.control}", watermark="ts")
+        # Far back: while no event comes, its messages must not move the clock of events.
+        yield self._source(
+            "configuration", f"{self.catalog};{self.control}", watermark="ts - interval '99' year"
+        )
         yield f"""create temporary table recommendations (uid string, log bytes) with (
             {self._connection()}, 'topic' = '{self.recommendations}',
             'sink.delivery-guarantee' = 'at-least-once', 'key.format' = 'raw', 'key.fields' = 'uid',
             'value.format' = 'raw',
             'value.fields-include' = 'EXCEPT_KEY')"""
-        yield f"""create temporary table messages (topic string metadata, payload bytes) with (
+        # Compacted topics refuse what has no key.
+        yield f"""create temporary table messages (topic string metadata, id string, payload bytes) with (
             {self._connection()}, 'topic' = '{";".join(self.messages)}',
-            'sink.delivery-guarantee' = 'at-least-once', 'format' = 'raw')"""
+            'sink.delivery-guarantee' = 'at-least-once', 'key.format' = 'raw', 'key.fields' = 'id',
+            'value.format' = 'raw', 'value.fields-include' = 'EXCEPT_KEY')"""
         yield from redis_tables()
 
     def _source(self, name: str, topic: str, watermark: str) -> str:
@@ -54,7 +61,10 @@ class KafkaTables:
             'scan.startup.mode' = 'earliest-offset', 'format' = 'raw')"""
 
     def _connection(self) -> str:
-        return f"'connector' = 'kafka', 'properties.bootstrap.servers' = '{_quoted(self.brokers)}'"
+        options = "".join(
+            f", 'properties.{name}' = '{_quoted(value)}'" for name, value in self.kafka.properties().items()
+        )
+        return f"'connector' = 'kafka'{options}"
 
 
 @dataclass(frozen=True)
@@ -95,7 +105,9 @@ def redis_tables() -> Iterator[str]:
     for name, columns in (
         ("co_visits", "a string, b string, written int, primary key (a, b) not enforced"),
         ("popularity", "area string, item string, written int, primary key (area, item) not enforced"),
+        ("purchases_told", "written int"),
         ("session_steps", "written int"),
+        ("segment_counts", "written int"),
     ):
         yield f"create temporary table {name} ({columns}) with ('connector' = 'blackhole')"
 

@@ -1,44 +1,35 @@
-"""Boosted trees and a small network, tried on the same lists; one is chosen by a stated rule."""
+"""Rankers tried on the same lists: quality against cost, and one is chosen by a stated rule."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 
-import lightgbm
 import numpy as np
 import numpy.typing as npt
 
-from jobs.listwise_network import fit_listwise
-from jobs.ranker_onnx import check_parity, export_network, export_trees
-from jobs.ranking_set import Quality, RankingSet, Scores, beats, quality
+from jobs import ranker_cost
+from jobs.ranker_cost import microseconds_per_user
+from jobs.ranker_onnx import check_parity
+from jobs.ranker_recipes import COMBINED, Fitted, RankerSettings, Recipe, recipes, refuse_unknown_rankers
+from jobs.ranker_sum import equal_votes, stacked_votes, sum_graph
+from jobs.ranking_set import Quality, RankingSet, Scores, beats, quality, reciprocal_ranks
 from operators.bundle_manifest import RankerKind
 from operators.onnx_scorer import OnnxScorer
 
-MOST_MICROSECONDS = 80.0
-"""What the ranking model may cost per user, in onnxruntime on one thread, in batches of `BATCH_USERS`."""
+__all__ = ["RankerSettings", "TriedRanker", "choose", "try_rankers"]
 
-BATCH_USERS = 64
-
-
-@dataclass(frozen=True)
-class RankerSettings:
-    """What is tried: `trees` as (number of trees, leaves), `networks` as the sizes of their layers."""
-
-    trees: tuple[tuple[int, int], ...] = ((20, 15), (30, 15))
-    networks: tuple[tuple[int, ...], ...] = ((32, 16),)
-    learning_rate: float = 0.1
-    least_rows_in_leaf: int = 50
-    negatives: int = 60
-    epochs: int = 20
-    seed: int = 7
+_NOT_KNOWN: npt.NDArray[np.float64] = np.zeros(0)
+_PARITY_ROWS = 20_000
 
 
 @dataclass(frozen=True, eq=False)
 class TriedRanker:
-    """A ranker, trained, exported and measured on the validation lists; the blend has no `graph`."""
+    """A ranker, trained, exported and measured on the validation lists; the blend has no `graph`.
+
+    `ranks` float64[lists] are the reciprocal ranks of what came, empty where they are not known.
+    """
 
     kind: RankerKind
     label: str
@@ -47,6 +38,7 @@ class TriedRanker:
     microseconds: float
     beats_blend: bool
     seconds: float
+    ranks: npt.NDArray[np.float64] = field(default_factory=_NOT_KNOWN.copy)
 
 
 def try_rankers(
@@ -55,66 +47,56 @@ def try_rankers(
     settings: RankerSettings,
     progress: Callable[[str], None] = lambda label: None,
 ) -> list[TriedRanker]:
-    """The blend and every ranker of `settings`, in that order. `progress` hears of each before it starts."""
+    """The blend and every ranker of `settings`, in that order. `progress` hears of each before it starts.
+
+    All are fitted to `train`. When to stop and how to weigh is said by its later lists, from models fitted to
+    its earlier ones; `validation` measures and chooses. Raises `UnknownRanker`.
+    """
+    refuse_unknown_rankers(settings.rankers)
     tried = [TriedRanker("blend", "blend", None, quality(validation, validation.blend), 0.0, False, 0.0)]
     if train.lists < 2 or validation.lists == 0:
         return tried
+    earlier, later = train.parted(settings.kept_share)
+    earlier = earlier.thinned(settings.negatives, settings.seed)
     thinned = train.thinned(settings.negatives, settings.seed)
-    for trees, leaves in settings.trees:
-        label = f"trees {trees}x{leaves}"
-        progress(label)
-        tried.append(
-            _tried("trees", label, partial(_tried_trees, thinned, trees, leaves, settings), validation)
-        )
-    for layers in settings.networks:
-        label = f"network {'-'.join(map(str, layers))}"
-        progress(label)
-        tried.append(_tried("network", label, partial(_tried_network, thinned, layers, settings), validation))
+    members: list[tuple[Recipe, Fitted]] = []
+    for recipe in recipes(settings, earlier, later):
+        progress(recipe.label)
+        start = time.perf_counter()
+        fitted = recipe.fit(thinned)
+        members.append((recipe, fitted))
+        tried.append(_measured(recipe.kind, recipe.label, fitted, validation, time.perf_counter() - start))
+    if any(name in COMBINED for name in settings.rankers) and earlier.lists and later.lists:
+        tried += _combined(settings, members, [each.microseconds for each in tried[1:]], earlier, later,
+                           validation, progress)  # fmt: skip
     return tried
 
 
 def choose(tried: Sequence[TriedRanker]) -> TriedRanker:
-    """The best validation MRR among those of `MOST_MICROSECONDS` a user at most that beat the blend by more than noise.
+    """Of those within the budget that beat the blend by more than noise, the cheapest that is as good as the best.
 
-    Where there is none, the blend.
+    As good is a validation MRR that is lower by at most one standard error of the paired difference. Where none
+    beats the blend, the blend.
     """
-    fit = [r for r in tried if r.beats_blend and r.microseconds <= MOST_MICROSECONDS]
-    return max(fit, key=lambda r: r.quality.mrr, default=tried[0])
+    fit = [r for r in tried if r.beats_blend and r.microseconds <= ranker_cost.MOST_MICROSECONDS]
+    best = max(fit, key=lambda r: r.quality.mrr, default=tried[0])
+    return min((r for r in fit if _as_good(r, best)), key=lambda r: r.microseconds, default=best)
 
 
-def microseconds_per_user(scorer: OnnxScorer, lists: RankingSet, repeats: int = 15) -> float:
-    """The median cost of scoring one user's candidates, in batches of `BATCH_USERS` lists.
-
-    Counts the time that this thread, the only one at work, had the processor: a busy machine changes little.
-    """
-    batches = [
-        (
-            lists.rows[lists.starts[g] : lists.starts[min(g + BATCH_USERS, lists.lists)]],
-            min(BATCH_USERS, lists.lists - g),
-        )
-        for g in range(0, min(lists.lists, 4 * BATCH_USERS), BATCH_USERS)
-    ]
-    scorer.score(batches[0][0])
-    taken = []
-    for _ in range(repeats):
-        for rows, users in batches:
-            start = time.thread_time()
-            scorer.score(rows)
-            taken.append((time.thread_time() - start) / users)
-    return float(np.median(taken) * 1e6)
+def _as_good(ranker: TriedRanker, best: TriedRanker) -> bool:
+    if ranker is best or not 1 < len(ranker.ranks) == len(best.ranks):
+        return ranker is best
+    lost = best.ranks - ranker.ranks
+    return bool(lost.mean() <= lost.std(ddof=1) / np.sqrt(len(lost)))
 
 
-Fitted = tuple[bytes, Callable[[npt.NDArray[np.float32]], Scores]]
-"""An exported graph, and the source model's own scores to hold it to."""
-
-
-def _tried(kind: RankerKind, label: str, fit: Callable[[], Fitted], validation: RankingSet) -> TriedRanker:
-    start = time.perf_counter()
-    graph, source = fit()
-    seconds = time.perf_counter() - start
+def _measured(
+    kind: RankerKind, label: str, fitted: Fitted, validation: RankingSet, seconds: float
+) -> TriedRanker:
+    graph, source = fitted
     scorer = OnnxScorer(graph, validation.rows.shape[1])
     scores = scorer.score(validation.rows)
-    check_parity(scores[:20_000], source(validation.rows[:20_000]))
+    check_parity(scores[:_PARITY_ROWS], source(validation.rows[:_PARITY_ROWS]))
     return TriedRanker(
         kind,
         label,
@@ -123,31 +105,52 @@ def _tried(kind: RankerKind, label: str, fit: Callable[[], Fitted], validation: 
         microseconds_per_user(scorer, validation),
         beats(validation, scores, validation.blend),
         seconds,
+        reciprocal_ranks(validation, scores),
     )
 
 
-def _tried_trees(train: RankingSet, trees: int, leaves: int, settings: RankerSettings) -> Fitted:
-    booster = lightgbm.train(
-        {
-            "objective": "lambdarank",
-            "lambdarank_truncation_level": 30,
-            "num_leaves": leaves,
-            "learning_rate": settings.learning_rate,
-            "min_data_in_leaf": settings.least_rows_in_leaf,
-            "deterministic": True,
-            "force_row_wise": True,
-            "num_threads": 1,
-            "seed": settings.seed,
-            "verbose": -1,
-        },
-        lightgbm.Dataset(train.rows, train.labels(), group=np.diff(train.starts)),
-        trees,
-    )
-    return export_trees(booster, train.rows.shape[1]), lambda rows: np.asarray(
-        booster.predict(rows, raw_score=True)
-    )
+def _combined(
+    settings: RankerSettings,
+    members: Sequence[tuple[Recipe, Fitted]],
+    costs: Sequence[float],
+    earlier: RankingSet,
+    later: RankingSet,
+    validation: RankingSet,
+    progress: Callable[[str], None],
+) -> list[TriedRanker]:
+    """Sums of the members, the best on the later lists first, as long as they cost no more than the budget."""
+    start = time.perf_counter()
+    progress("vote and stack")
+    scores = [recipe.fit(earlier)[1](later.rows) for recipe, _ in members]
+    order = sorted(range(len(members)), key=lambda k: -quality(later, scores[k]).mrr)
+    chosen: list[int] = []
+    for k in order:
+        if sum(costs[j] for j in (*chosen, k)) <= 0.95 * ranker_cost.MOST_MICROSECONDS:
+            chosen.append(k)
+    if len(chosen) < 2:
+        return []
+    seconds = time.perf_counter() - start
+    made = []
+    said = [scores[k] for k in chosen]
+    for name in COMBINED:
+        if name not in settings.rankers:
+            continue
+        weights = equal_votes(said) if name == "vote" else stacked_votes(later, said)
+        parts = [(members[k], weight) for k, weight in zip(chosen, weights, strict=True) if weight > 0.0]
+        graph = sum_graph(
+            [graph for (_, (graph, _)), _ in parts], [w for _, w in parts], validation.rows.shape[1]
+        )
+        label = f"{name}: " + " + ".join(recipe.label for (recipe, _), _ in parts)
+        made.append(_measured("stack", label, (graph, _summed(parts)), validation, seconds))
+    return made
 
 
-def _tried_network(train: RankingSet, layers: tuple[int, ...], settings: RankerSettings) -> Fitted:
-    network = fit_listwise(train, layers, settings.epochs, settings.seed)
-    return export_network(network), network.score
+def _summed(
+    parts: Sequence[tuple[tuple[Recipe, Fitted], float]],
+) -> Callable[[npt.NDArray[np.float32]], Scores]:
+    def score(rows: npt.NDArray[np.float32]) -> Scores:
+        votes = [weight * np.asarray(source(rows), np.float64) for (_, (_, source)), weight in parts]
+        summed: Scores = np.sum(votes, axis=0)
+        return summed
+
+    return score

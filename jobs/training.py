@@ -3,32 +3,43 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 from jobs.bundle_writer import refuse_existing, write_bundle
+from jobs.deep import require_torch, sequence_from
+from jobs.deep_rankers import TriedRankers, columns, try_with_sequence
 from jobs.factorise import FactorSettings, ItemFactors, factorise, recency_weights
+from jobs.list_files import write_lists
 from jobs.plain_stream import PlainStream
+from jobs.ranker_search import search
 from jobs.ranking_set import RankingSet
+from jobs.sequence_onnx import ExportedSequence
+from jobs.sequence_settings import SequenceSettings
 from jobs.train_ranker import RankerSettings, TriedRanker, choose, try_rankers
-from jobs.training_events import NothingToLearnError, TrainingEvents, read_training_events
-from jobs.training_report import TrainingReport, metrics, reported
-from jobs.training_set import ListSampler
+from jobs.training_events import NothingToLearnError, TrainingEvents, read_training_events, split
+from jobs.training_report import TrainingReport, metrics, reported, searched_reports
+from jobs.training_set import ListSampler, TrainingLists
 from operators.bundle_manifest import DataSpan, Manifest
-from operators.features import FEATURES
+from operators.feature_plan import FeaturePlan, known_features, refuse_unknown
+from operators.features import FEATURES, SEQUENCE_FEATURES
 from operators.ingest_settings import IngestSettings
 from operators.onnx_scorer import OnnxScorer
-from operators.ranker import RankSettings
+from operators.rank_settings import RankSettings
+from operators.shelf import ShelfBounds
 from operators.statistics import StatisticsSettings
 from operators.user_step import StepSettings
 from schemas.records import Event
 
 GOLDEN_ROWS = 64
+NOTHING_NOTED: Mapping[str, int] = MappingProxyType({})
 
 ProgressOf = Callable[[str, int, int | None], None]
 """Hears of a stage by name, how much of it is done, and how much there is, where that is known."""
@@ -40,7 +51,10 @@ class TrainingSettings:
 
     The first `factor_share` of the events (by number, cut at a change of time) makes the factors, those up to
     `ranker_share` the ranker, the rest measures. Of the latter two, `lists` and `validation` events
-    are sampled; those that count are used.
+    are sampled; those that count are used. `features` are what the ranker sees of a candidate, by name
+    (operators/feature_plan.py). Above 0, `search_minutes` are spent on settings of rankers, on `search_trials` of a
+    kind at most. The lists are kept in the file `keep_lists`, where one is named (jobs/list_files.py). With
+    `sequence`, a sequence model is trained on the events of the factors, and every ranker is tried with it too.
     """
 
     factor_share: float = 0.6
@@ -48,12 +62,21 @@ class TrainingSettings:
     lists: int = 40_000
     validation: int = 20_000
     seed: int = 7
+    features: tuple[str, ...] = FEATURES
     factors: FactorSettings = field(default_factory=FactorSettings)
     rankers: RankerSettings = field(default_factory=RankerSettings)
+    search_minutes: float = 0.0
+    search_trials: int | None = None
+    keep_lists: Path | None = None
+    sequence: SequenceSettings | None = None
 
 
 class Training:
-    """One training with its settings; `step`, `statistics`, `rank` and `ingest` are the job's."""
+    """One training with its settings; `step`, `statistics`, `rank`, `ingest` and `shelf` are the job's.
+
+    Raises `UnknownFeatures` where the settings name a feature that is none, and `DeepMissing` where they want a
+    sequence model and torch is not installed.
+    """
 
     def __init__(
         self,
@@ -62,12 +85,20 @@ class Training:
         statistics: StatisticsSettings | None = None,
         rank: RankSettings | None = None,
         ingest: IngestSettings | None = None,
+        shelf: ShelfBounds | None = None,
     ) -> None:
         self._settings = settings
         self._step = step or StepSettings()
         self._statistics = statistics or StatisticsSettings()
         self._rank = rank or RankSettings()
         self._ingest = ingest or IngestSettings()
+        self._shelf = shelf or ShelfBounds()
+        # Those of a sequence model come of `--deep` alone, and then beside all others.
+        refuse_unknown(settings.features, known_features(self._step) - set(SEQUENCE_FEATURES), "the ranker")
+        if settings.sequence is not None:
+            require_torch()
+        deep = () if settings.sequence is None else SEQUENCE_FEATURES
+        self._plan = FeaturePlan((*settings.features, *deep), self._step)
         self._seconds: dict[str, float] = {}
 
     def run(
@@ -86,46 +117,119 @@ class Training:
         where the folder is there already.
         """
         refuse_existing(folder)
+        return self.learn(self.read(file, items_file, progress, until), folder, progress)
+
+    def read(
+        self,
+        file: Path,
+        items_file: Path | None,
+        progress: ProgressOf = lambda stage, done, of: None,
+        until: int | None = None,
+    ) -> TrainingEvents:
+        """The events and items of files, cleaned by the rules of the job: see `read_training_events`."""
         start = time.perf_counter()
         data = read_training_events(
             file, items_file, self._ingest, lambda row, rows: progress("read", row, rows), until
         )
-        start = self._done("read", start)
-        first, second = split(data.events, self._settings.factor_share, self._settings.ranker_share)
-        progress("factors", 0, None)
-        factors = self._factors(data.events[:first])
-        start = self._done("factors", start)
-        train, validation = self._lists(data, factors, first, second, progress)
-        start = self._done("lists", start)
-        tried = try_rankers(
-            train, validation, self._settings.rankers, lambda label: progress(f"train {label}", 0, None)
+        self._done("read", start)
+        return data
+
+    def learn(
+        self,
+        data: TrainingEvents,
+        folder: Path,
+        progress: ProgressOf = lambda stage, done, of: None,
+        noted: Mapping[str, int] = NOTHING_NOTED,
+    ) -> TrainingReport:
+        """`run` from the events on. What is `noted` is kept among the settings in the manifest."""
+        refuse_existing(folder)
+        made = self.lists(data, progress)
+        settings = self._settings
+        if settings.keep_lists is not None:
+            write_lists(settings.keep_lists, self._plan.names, made.train, made.validation)
+        train, validation = made.train, made.validation
+        start = time.perf_counter()
+        searched = search(
+            columns(train, self._plan.names, settings.features),
+            settings.rankers,
+            60.0 * settings.search_minutes,
+            settings.search_trials,
+            lambda kind, trials: progress(f"search {kind}", trials, settings.search_trials),
+        )
+        start = self._done("search", start)
+        groups = self._rankers(
+            made,
+            replace(settings.rankers, found=searched.found),
+            lambda label: progress(f"train {label}", 0, None),
         )
         self._done("rankers", start)
+        tried = [ranker for group in groups for ranker in group.tried]
         chosen = choose(tried)
         span = DataSpan(
             events=len(data.events),
             users=len({event.user_id for event in data.events}),
-            items=len(factors.item_ids),
+            items=len(made.factors.item_ids),
             first=data.events[0].time,
-            factors_until=data.events[first].time,
-            ranker_until=data.events[second].time,
+            factors_until=made.factors_until,
+            ranker_until=made.ranker_until,
             last=data.events[-1].time,
         )
-        self._write(folder, factors, chosen, tried, validation, span)
+        searches = searched_reports(searched)
+        told = {f"searched {each.ranker}": str(each.settings) for each in searches}
+        [features] = [group.features for group in groups if chosen in group.tried]
+        self._write(folder, made, chosen, features, tried, span, {**noted, **told})
         return TrainingReport(
             bundle=str(folder),
             name=f"{folder.parent.name}/{folder.name}",
             ranker=chosen.kind,
             data=span,
             unused_rows=data.unused,
-            lists=train.lists,
+            lists=made.train.lists,
             validation=validation.counted,
             validation_strict=validation.counted_strict,
             recall=validation.lists / max(validation.counted, 1),
             candidates=len(validation.rows) / max(validation.lists, 1),
             tried=[reported(ranker, ranker is chosen) for ranker in tried],
+            searched=searches,
             seconds=self._seconds,
         )
+
+    def lists(
+        self, data: TrainingEvents, progress: ProgressOf = lambda stage, done, of: None
+    ) -> TrainingLists:
+        """Item factors, and lists of the events after those that made them."""
+        start = time.perf_counter()
+        first, second = split(data.events, self._settings.factor_share, self._settings.ranker_share)
+        progress("factors", 0, None)
+        factors = self._factors(data.events[:first])
+        start = self._done("factors", start)
+        sequence = None
+        if self._settings.sequence is not None:
+            sequence = sequence_from(
+                data.events[:first],
+                factors.item_ids,
+                self._step.item_weights,
+                self._step.recent_items,
+                self._settings.sequence,
+                lambda done, of: progress("sequence model", done, of),
+            )
+            start = self._done("sequence model", start)
+        train, validation = self._lists(data, factors, sequence, first, second, progress)
+        self._done("lists", start)
+        return TrainingLists(
+            factors, train, validation, data.events[first].time, data.events[second].time, sequence
+        )
+
+    def _rankers(
+        self, made: TrainingLists, settings: RankerSettings, progress: Callable[[str], None]
+    ) -> list[TriedRankers]:
+        """What was tried, by the features it takes; the blend is the first of all."""
+        names, plain = self._plan.names, self._settings.features
+        train, validation = (columns(lists, names, plain) for lists in (made.train, made.validation))
+        groups = [TriedRankers(plain, try_rankers(train, validation, settings, progress))]
+        if made.sequence is not None:
+            groups += try_with_sequence(made.train, made.validation, names, settings, made.sequence, progress)
+        return groups
 
     def _factors(self, events: Sequence[Event]) -> ItemFactors:
         users: dict[str, int] = {}
@@ -152,7 +256,13 @@ class Training:
         return factorise(user.astype(np.int32), item.astype(np.int32), decayed, list(items), settings)
 
     def _lists(
-        self, data: TrainingEvents, factors: ItemFactors, first: int, second: int, progress: ProgressOf
+        self,
+        data: TrainingEvents,
+        factors: ItemFactors,
+        sequence: ExportedSequence | None,
+        first: int,
+        second: int,
+        progress: ProgressOf,
     ) -> tuple[RankingSet, RankingSet]:
         """Replay all events; lists of sampled ones between `first` and `second`, and from `second` on."""
         settings, events = self._settings, data.events
@@ -160,8 +270,11 @@ class Training:
         drawn = np.random.default_rng(settings.seed)
         for low, high, most in ((first, second, settings.lists), (second, len(events), settings.validation)):
             sampled[low + drawn.choice(high - low, min(most, high - low), replace=False)] = True
-        stream = PlainStream(data.items, self._step, self._statistics)
-        sampler = ListSampler(stream, factors, self._rank)
+        stream = PlainStream(data.items, self._step, self._statistics, self._shelf)
+        model = None if sequence is None else sequence.model()
+        sampler = ListSampler(
+            stream, factors, self._rank, self._plan, factors_until=events[first].time, sequence=model
+        )
         train: RankingSet | None = None
         for place, event in enumerate(events):
             if place == second:
@@ -178,17 +291,19 @@ class Training:
     def _write(
         self,
         folder: Path,
-        factors: ItemFactors,
+        made: TrainingLists,
         chosen: TriedRanker,
+        features: tuple[str, ...],
         tried: Sequence[TriedRanker],
-        validation: RankingSet,
         span: DataSpan,
+        noted: Mapping[str, int | str],
     ) -> None:
-        inputs: npt.NDArray[np.float32] = np.zeros((0, len(FEATURES)), np.float32)
+        inputs: npt.NDArray[np.float32] = np.zeros((0, len(features)), np.float32)
         outputs: npt.NDArray[np.float32] = np.zeros(0, np.float32)
         if chosen.graph is not None:
-            inputs = validation.rows[np.linspace(0, len(validation.rows) - 1, GOLDEN_ROWS).astype(np.int64)]
-            outputs = OnnxScorer(chosen.graph, len(FEATURES)).score(inputs)
+            rows = columns(made.validation, self._plan.names, features).rows
+            inputs = rows[np.linspace(0, len(rows) - 1, GOLDEN_ROWS).astype(np.int64)]
+            outputs = OnnxScorer(chosen.graph, len(features)).score(inputs)
         settings = self._settings
         manifest = Manifest(
             name=folder.parent.name,
@@ -196,34 +311,17 @@ class Training:
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             ranker=chosen.kind,
             data=span,
-            features=FEATURES,
+            features=features,
             metrics={ranker.label: metrics(ranker) for ranker in tried},
             settings={"seed": settings.seed, "lists": settings.lists, "validation": settings.validation,
-                      "factors": settings.factors.factors, "chosen": chosen.label},
+                      "factors": settings.factors.factors, "chosen": chosen.label, **noted},
             files={},
+            libraries={} if made.sequence is None else {"torch": version("torch")},
         )  # fmt: skip
-        write_bundle(folder, manifest, factors, chosen.graph, inputs, outputs)
+        sequence = None if set(SEQUENCE_FEATURES).isdisjoint(features) else made.sequence
+        write_bundle(folder, manifest, made.factors, chosen.graph, inputs, outputs, sequence)
 
     def _done(self, stage: str, start: float) -> float:
         now = time.perf_counter()
         self._seconds[stage] = round(now - start, 1)
         return now
-
-
-def split(events: Sequence[Event], *shares: float) -> list[int]:
-    """Where to cut events after each of `shares`, moved on to the next change of time.
-
-    Events of one time are often one order: were they on both sides, one side would know the other's answers.
-    Raises `NothingToLearnError` where a part would be empty.
-    """
-    cuts = []
-    for share in shares:
-        cut = int(share * len(events))
-        while 0 < cut < len(events) and events[cut].time == events[cut - 1].time:
-            cut += 1
-        cuts.append(cut)
-    if any(a >= b for a, b in zip([0, *cuts], [*cuts, len(events)], strict=True)):
-        raise NothingToLearnError(
-            f"{len(events)} events at too few different times to cut in {len(shares) + 1} parts"
-        )
-    return cuts

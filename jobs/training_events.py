@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,3 +64,22 @@ def read_training_events(
     catalogue = items_file if items_file is not None else file if carries_items(file) else None
     items = [] if catalogue is None else [item for item in open_items(catalogue) if isinstance(item, Item)]
     return TrainingEvents(events, items, unused)
+
+
+def split(events: Sequence[Event], *shares: float) -> list[int]:
+    """Where to cut events after each of `shares`, moved on to the next change of time.
+
+    Events of one time are often one order: were they on both sides, one side would know the other's answers.
+    Raises `NothingToLearnError` where a part would be empty.
+    """
+    cuts = []
+    for share in shares:
+        cut = int(share * len(events))
+        while 0 < cut < len(events) and events[cut].time == events[cut - 1].time:
+            cut += 1
+        cuts.append(cut)
+    if any(a >= b for a, b in zip([0, *cuts], [*cuts, len(events)], strict=True)):
+        raise NothingToLearnError(
+            f"{len(events)} events at too few different times to cut in {len(shares) + 1} parts"
+        )
+    return cuts

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
 import msgspec
 
+from jobs.ranker_search import Searched
 from jobs.train_ranker import TriedRanker
 from operators.bundle_manifest import DataSpan, RankerKind
 
@@ -22,6 +26,15 @@ class TriedReport(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
 
 
+class SearchedReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The best settings found for one kind of ranker, their MRR@20 on the lists that judged, how many were tried."""
+
+    ranker: str
+    settings: dict[str, Any]
+    mrr: float
+    trials: int
+
+
 class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a training; `recall` is the share of validation events whose item was a candidate."""
 
@@ -36,6 +49,7 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     recall: float
     candidates: float
     tried: list[TriedReport]
+    searched: list[SearchedReport] = []
     seconds: dict[str, float]
 
 
@@ -58,3 +72,13 @@ def reported(ranker: TriedRanker, chosen: bool) -> TriedReport:
         chosen=chosen,
         seconds=round(ranker.seconds, 1),
     )
+
+
+def searched_reports(searched: Searched) -> list[SearchedReport]:
+    """What a search found, a line for each kind of ranker."""
+    return [
+        SearchedReport(
+            ranker=found.label.partition(" ")[0], settings=asdict(found), mrr=round(mrr, 4), trials=trials
+        )
+        for found, mrr, trials in zip(searched.found, searched.mrr, searched.trials, strict=True)
+    ]

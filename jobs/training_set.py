@@ -10,17 +10,34 @@ import numpy.typing as npt
 from jobs.factorise import ItemFactors
 from jobs.plain_stream import PlainStream
 from jobs.ranking_set import RankingSet
+from jobs.sequence_onnx import ExportedSequence
 from operators.barred_items import BarredItems
 from operators.candidates import SOURCES, CandidateFinder
 from operators.factor_neighbours import FactorNeighbours
-from operators.features import FEATURES, features
-from operators.ranker import RankSettings
+from operators.feature_plan import FeaturePlan
+from operators.rank_settings import RankSettings
+from operators.sequence_model import SequenceModel
 from operators.user_batch import UserBatch
 from schemas.records import Event
+
+DEFAULT_PLAN = FeaturePlan()
 
 
 class FutureSeenError(ValueError):
     """A list was about to be made after its event was learned: the model would be trained on the answer."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingLists:
+    """Item factors and, where asked for, a `sequence` model from the events before `factors_until`, lists to train
+    on from those until `ranker_until`, and lists to judge by from those after (event times, ms)."""
+
+    factors: ItemFactors
+    train: RankingSet
+    validation: RankingSet
+    factors_until: int
+    ranker_until: int
+    sequence: ExportedSequence | None = None
 
 
 @dataclass(eq=False)
@@ -31,6 +48,7 @@ class _Lists:
     blend: list[npt.NDArray[np.float32]] = field(default_factory=list)
     hits: list[int] = field(default_factory=list)
     strict: list[bool] = field(default_factory=list)
+    times: list[int] = field(default_factory=list)
     counted: int = 0
     counted_strict: int = 0
 
@@ -39,21 +57,35 @@ class ListSampler:
     """Makes lists from a stream, each before its event is learned, and keeps those that hold what came.
 
     One list is made at a time, so that nothing of a later event, of this or any other user, is on the shelf
-    or in the record.
+    or in the record. A list is made as of its user's latest event, as the job makes it, however long ago that
+    was: nothing of the time of the event to come is in its features, which are those of `plan`. `factors` come from
+    events before `factors_until` (ms).
     """
 
-    def __init__(self, stream: PlainStream, factors: ItemFactors, settings: RankSettings) -> None:
+    def __init__(
+        self,
+        stream: PlainStream,
+        factors: ItemFactors,
+        settings: RankSettings,
+        plan: FeaturePlan = DEFAULT_PLAN,
+        factors_until: int = 0,
+        sequence: SequenceModel | None = None,
+    ) -> None:
         self._stream = stream
         self._factors = factors.factors
         self._neighbours = FactorNeighbours(factors.item_ids, factors.neighbours, factors.neighbour_scores)
         self._finder = CandidateFinder(stream.shelf, settings.candidates, self._neighbours)
         self._blend = np.array([settings.blend.get(source, 0.0) for source in SOURCES], np.float32)
+        self._plan = plan
+        self._factors_until = factors_until
+        self._sequence = sequence
         self._lists = _Lists()
 
     def sample(self, event: Event) -> None:
         """Make the list that the user would have got just before `event`; keep it if it holds its item.
 
-        Raises `FutureSeenError` where the stream has learned the event already.
+        Raises `FutureSeenError` where the stream has learned the event already, or any later one, or the
+        factors may know it.
         """
         stream = self._stream
         item_id = event.item_id
@@ -62,6 +94,16 @@ class ListSampler:
                 f"event {event.event_id}: user {event.user_id} is new or has touched item {item_id}; "
                 "sample an event before it is learned, and only where it counts"
             )
+        if stream.latest > event.time:
+            raise FutureSeenError(
+                f"event {event.event_id} is of {event.time} ms, and the stream has learned one of {stream.latest} ms; "
+                "learn events in the order of their times"
+            )
+        if event.time < self._factors_until:
+            raise FutureSeenError(
+                f"event {event.event_id} is of {event.time} ms, and the item factors know all events before "
+                f"{self._factors_until} ms; sample events after those that made the factors"
+            )
         stream.catch_up()
         state = stream.states[event.user_id]
         strict = event.time > state.last
@@ -69,16 +111,18 @@ class ListSampler:
         self._lists.counted_strict += strict
         shelf = stream.shelf
         with shelf.lock:
-            users = UserBatch.of([state], shelf, [event.time])
+            users = UserBatch.of([state], shelf, [state.last])
             barred = BarredItems.of([sorted(stream.touched.get(event.user_id, ()))], [b""], shelf)
             candidates = self._finder.find(users, barred)
             hit = np.flatnonzero(candidates.item == shelf.number(item_id))
             if len(hit) == 0:
                 return
-            rows = features(candidates, users, shelf, self._neighbours.numbered(shelf).row, self._factors)
+            row = self._neighbours.numbered(shelf).row
+            rows = self._plan.rows(candidates, users, shelf, row, self._factors, self._sequence)
         lists = self._lists
         lists.hits.append(int(hit[0]))
         lists.strict.append(strict)
+        lists.times.append(event.time)
         lists.rows.append(rows)
         lists.blend.append(candidates.scores @ self._blend)
 
@@ -87,11 +131,12 @@ class ListSampler:
         lists, self._lists = self._lists, _Lists()
         starts = np.concatenate(([0], np.cumsum([len(rows) for rows in lists.rows]))).astype(np.int64)
         return RankingSet(
-            np.concatenate([np.zeros((0, len(FEATURES)), np.float32), *lists.rows]),
+            np.concatenate([np.zeros((0, len(self._plan.names)), np.float32), *lists.rows]),
             starts,
             starts[:-1] + np.array(lists.hits, np.int64),
             np.concatenate([np.zeros(0, np.float32), *lists.blend]),
             np.array(lists.strict, np.bool_),
             lists.counted,
             lists.counted_strict,
+            np.array(lists.times, np.int64),
         )

@@ -58,6 +58,11 @@ def command(
         "page.port": page_port,
     }
     settings = load(config, ports)
+    if settings.kafka.security_protocol != "PLAINTEXT":
+        raise HeadraceError(
+            "headrace up starts a Kafka of its own, without passwords: leave kafka.security_protocol and"
+            " what goes with it out of its settings, or use headrace run with your Kafka"
+        )
     if demo and not HISTORY.exists():
         raise HeadraceError(
             f"{HISTORY} is missing: the demo replays it; run it from a clone of the repository"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -16,6 +17,7 @@ from jobs.settings import Settings
 from schemas.errors import HeadraceError
 from schemas.pseudonym import Pseudonym
 from schemas.redis_keys import RedisKeys
+from udfs.slot_names import published_slots
 
 app = typer.Typer(help="Show what is kept of a user.", no_args_is_help=True)
 
@@ -57,6 +59,18 @@ def read_user(keys: UserKeys, client: Any) -> dict[str, Any]:
     }
 
 
+def read_slots(names: RedisKeys, uid: str, client: Any) -> dict[str, Any]:
+    """The lists of a user in further slots, by slot under `slots`; nothing where there are none."""
+    slots = published_slots(client, names)
+    values = client.mget([names.rec(uid, slot) for slot in slots]) if slots else []
+    found = {
+        slot: msgspec.json.decode(value)
+        for slot, value in zip(slots, values, strict=True)
+        if value is not None
+    }
+    return {"slots": found} if found else {}
+
+
 @app.command("key")
 def key(
     user: User, prefix: Prefix = None, config: options.Config = None, as_json: options.AsJson = False
@@ -65,7 +79,7 @@ def key(
 
     Example: redis-cli get "$(headrace user key 17850 --json | jq -r .rec)"
     """
-    keys = user_keys(user, _settings(config, None, prefix))
+    keys = user_keys(user, chosen_settings(config, None, prefix))
     if as_json:
         print(msgspec.json.encode(keys).decode())
     else:
@@ -80,18 +94,21 @@ def show(
     config: options.Config = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show a user's list, segments and profile.
+    """Show a user's lists, segments and profile.
 
     Example: headrace user show 17850
     """
-    chosen = _settings(config, url, prefix)
+    chosen = chosen_settings(config, url, prefix)
     keys = user_keys(user, chosen)
     try:
         with redis.Redis.from_url(chosen.redis_url()) as client:
             found = read_user(keys, client)
             if found["rec"] is None and found["profile"] is None:
                 raise UserUnknown(f"user {user!r}: nothing at {keys.profile} in Redis at {chosen.redis.url}")
-            titles = _titles(client, RedisKeys(chosen.redis.prefix), found["rec"])
+            names = RedisKeys(chosen.redis.prefix)
+            found |= read_slots(names, keys.uid, client)
+            listed = [found["rec"], *found.get("slots", {}).values()]
+            titles = _titles(client, names, listed)
     except redis.RedisError as error:
         raise UserUnknown(f"Redis at {chosen.redis.url} does not answer ({error}); give --redis") from None
     if as_json:
@@ -100,13 +117,13 @@ def show(
         _print_user(user, found, titles)
 
 
-def _settings(config: Any, url: str | None, prefix: str | None) -> Settings:
+def chosen_settings(config: Any, url: str | None, prefix: str | None) -> Settings:
     given = {"redis.url": url, "redis.prefix": prefix}
     return settings.load(config, {name: value for name, value in given.items() if value is not None})
 
 
-def _titles(client: Any, names: RedisKeys, rec: dict[str, Any] | None) -> dict[str, str]:
-    listed = [item for item, _score, _why in rec["items"]] if rec else []
+def _titles(client: Any, names: RedisKeys, lists: Sequence[dict[str, Any] | None]) -> dict[str, str]:
+    listed = list(dict.fromkeys(item for rec in lists if rec for item, _score, _why in rec["items"]))
     values = client.mget([names.item(item) for item in listed]) if listed else []
     return {
         item: msgspec.json.decode(value)["title"]
@@ -127,12 +144,18 @@ def _print_user(user: str, found: dict[str, Any], titles: dict[str, str]) -> Non
             f" {profile['drift']['drifts']} changes of taste"
         )
         if profile["affinities"]:
-            out.print("likes " + ", ".join(f"{name} {p:.0%}" for name, p in profile["affinities"]))
+            out.print("drawn to " + ", ".join(f"{name} {p:.0%}" for name, p in profile["affinities"]))
     if found["seg"]:
         out.print("in " + ", ".join(found["seg"]))
-    if rec:
-        title = f"list of {recorded_time(rec['at'])} UTC by {rec['model']}"
-        table = Table("", "item", "title", "score", "why", title=title)
-        for place, (item, score, why) in enumerate(rec["items"], 1):
-            table.add_row(str(place), item, titles.get(item, ""), f"{score:.4f}", why)
-        out.print(table)
+    for slot, made in {"": rec, **found.get("slots", {})}.items():
+        if made:
+            out.print(_table(slot, made, titles))
+
+
+def _table(slot: str, made: dict[str, Any], titles: dict[str, str]) -> Table:
+    about = f", beside {made['item']}," if made.get("item") else ""
+    title = f"{slot} list{about} of {recorded_time(made['at'])} UTC by {made['model']}".strip()
+    table = Table("", "item", "title", "score", "why", title=title)
+    for place, (item, score, why) in enumerate(made["items"], 1):
+        table.add_row(str(place), item, titles.get(item, ""), f"{score:.4f}", why)
+    return table

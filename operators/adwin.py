@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from math import log, sqrt
 from struct import Struct, error, unpack_from
 
+from operators.change_detector import OtherDetector, UnreadableWindow
+
 STORED_VERSION = 1
+"""First stored byte: ADWIN, version 1."""
 _HEAD = Struct("<BBIddB")
-
-
-class UnreadableWindow(ValueError):  # noqa: N818
-    """Stored bytes of an ADWIN window that this release cannot read."""
 
 
 @dataclass(frozen=True)
@@ -204,13 +203,12 @@ class Adwin:
     def from_bytes(cls, stored: bytes, settings: AdwinSettings) -> Adwin:
         """The window of stored bytes.
 
-        Raises `UnreadableWindow` when they are of another version or do not parse.
+        Raises `OtherDetector` when they are of another detector or version, `UnreadableWindow` when they do
+        not parse.
         """
         if not stored or stored[0] != STORED_VERSION:
             version = stored[0] if stored else "none"
-            raise UnreadableWindow(
-                f"a stored ADWIN window has version {version}; this release reads {STORED_VERSION}"
-            )
+            raise OtherDetector(f"a stored change detector has form {version}; ADWIN reads {STORED_VERSION}")
         window = cls(settings)
         try:
             _, window._tick, window.width, window.total, window.variance, rows = _HEAD.unpack_from(stored)

@@ -1,12 +1,12 @@
 """What one user likes, learned online from their own events alone.
 
-Per user, the model is river's `linear_model.LogisticRegression` with `optim.SGD`, on the hashed sketch of an
-item's category and on the item's price in the user's own `preprocessing.StandardScaler`. An engaging event is
-an example with label 1, and is paired with a contrast of label 0: a category and price drawn from the hash of
-the event id, so that nothing depends on the catalogue, on other users, or on a clock. A disliking event is a
-single example with label 0.
+Per user, the model is river's `linear_model.LogisticRegression` with `optim.SGD`, or by configuration another
+optimiser, another loss or a factorisation machine, on the hashed sketch of an item's category and on the item's
+price in the user's own `preprocessing.StandardScaler`. An engaging event is an example with label 1, and is
+paired with a contrast of label 0: a category and price drawn from the hash of the event id, so that nothing
+depends on the catalogue, on other users, or on a clock. A disliking event is a single example with label 0.
 
-`AffinityModel` is the same arithmetic on plain lists: `operators/logistic.py`.
+`AffinityModel` is the same arithmetic on plain lists: `operators/learner.py`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import hypot, sqrt
-from struct import Struct
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from operators.contrast import contrast_of
-from operators.logistic import INTERCEPT, WEIGHTS, priced, raw_score, sgd_step, sigmoid
+from operators.learner import Learner, UnreadableWeights, linear_bytes
+from operators.logistic import INTERCEPT, WEIGHTS, priced, sigmoid
 from operators.price_scale import learn_price, log_price, price_position
 from operators.sketch import SKETCH_DIM, Sketch, levels, sketch
 from schemas.state import Affinity
@@ -35,24 +36,21 @@ __all__ = [
     "weights_of",
 ]
 
-_STORED = Struct(f"<{WEIGHTS}f")
-_NONE = _STORED.pack(*[0.0] * WEIGHTS)
 _NEAR = sqrt(3.0)
-
-
-class UnreadableWeights(ValueError):  # noqa: N818
-    """Stored weights of another layout than this release's."""
+_LONGEST = 3.0
+"""The most that the squares of an example's features sum to."""
 
 
 @dataclass(frozen=True)
 class AffinitySettings:
-    """How fast and from what a user's affinities are learned.
+    """How fast, by which learner and from what a user's affinities are learned.
 
     `engaging` and `disliking` give the weight of an example by event type; types in neither are not labelled.
     A type in `least_value` is engaging only from that value on (seconds of a dwell, stars of a rating), one
     in `most_disliked_value` disliking only up to it. After a drift the weights are multiplied by `discount`,
     and the learning rate starts at `boost_factor` times its value and falls back linearly over `boost_events`
-    labelled events. `counter_discount` is what the user step multiplies the decayed counters by.
+    labelled events. `counter_discount` is what the user step multiplies the decayed counters by. With
+    `factors` above 0 the model is a factorisation machine with so many latent factors.
     Raises `ValueError` for a value out of its range.
     """
 
@@ -80,6 +78,9 @@ class AffinitySettings:
     boost_events: int = 24
     discount: float = 0.2
     counter_discount: float = 0.5
+    optimiser: Literal["sgd", "adagrad", "adam"] = "sgd"
+    loss: Literal["log", "hinge", "squared"] = "log"
+    factors: int = 0
 
     def __post_init__(self) -> None:
         # With sketches of norm 1 and example weights near 1, greater rates make the weights swing.
@@ -100,6 +101,20 @@ class AffinitySettings:
             for type, weight in getattr(self, name).items():
                 if not 0.0 < weight <= 10.0:
                     raise ValueError(f"{name}.{type} is {weight}; a weight must lie between 0 and 10")
+        self.learner()
+        if self.loss == "squared" and self.optimiser == "sgd":
+            # An example's norm is at most that of category, price and price squared: beyond, steps overshoot.
+            heaviest = max((*self.engaging.values(), *self.disliking.values()), default=1.0)
+            most = 1.0 / (heaviest * self.boost_factor * _LONGEST)
+            if self.learning_rate > most:
+                raise ValueError(
+                    f"learning_rate is {self.learning_rate} with the squared loss and SGD; with these weights"
+                    f" and this boost it must be at most {most:.3f}"
+                )
+
+    def learner(self) -> Learner:
+        """The learner of these settings."""
+        return Learner(self.optimiser, self.loss, self.factors)
 
 
 class AffinityModel:
@@ -121,6 +136,7 @@ class AffinityModel:
         self._disliking = dict(settings.disliking)
         self._least = dict(settings.least_value)
         self._most_disliked = dict(settings.most_disliked_value)
+        self._learner = settings.learner()
 
     def classes(self) -> list[str]:
         """The river classes whose arithmetic is in use, with their settings, for the profile.
@@ -129,9 +145,11 @@ class AffinityModel:
         'river.linear_model.LogisticRegression(l2=0.001, intercept_lr=0.1)'
         """
         s = self._settings
+        model, optimiser, *loss = self._learner.classes()
         return [
-            f"river.linear_model.LogisticRegression(l2={s.l2:g}, intercept_lr={s.intercept_rate:g})",
-            f"river.optim.SGD(lr={s.learning_rate:g})",
+            f"{model}(l2={s.l2:g}, intercept_lr={s.intercept_rate:g})",
+            f"{optimiser}(lr={s.learning_rate:g})",
+            *loss,
             "river.preprocessing.StandardScaler",
         ]
 
@@ -179,7 +197,9 @@ class AffinityModel:
             rate *= boost
             intercept_rate *= boost
             affinity.boost -= 1
-        weights = list(_unpacked(affinity))
+        learner = self._learner
+        step = learner.step
+        weights = learner.unpack(affinity.weights)
         example = sketch(category)
         error = misfit(weights, example)
         x = log_price(price)
@@ -188,14 +208,14 @@ class AffinityModel:
                 learn_price(affinity.price, x)
                 example = priced(example, price_position(affinity.price, x))
             contrast = contrast_of(event_id, levels(category), x is not None)
-            sgd_step(weights, example, 1, weight, rate, intercept_rate, settings.l2)
-            sgd_step(weights, contrast, 0, weight, rate, intercept_rate, settings.l2)
+            step(weights, example, 1, weight, rate, intercept_rate, settings.l2)
+            step(weights, contrast, 0, weight, rate, intercept_rate, settings.l2)
         else:
             if x is not None:
                 example = priced(example, price_position(affinity.price, x))
             error = 1.0 - error
-            sgd_step(weights, example, 0, -weight, rate, intercept_rate, settings.l2)
-        affinity.weights = _STORED.pack(*weights)
+            step(weights, example, 0, -weight, rate, intercept_rate, settings.l2)
+        affinity.weights = learner.pack(weights)
         affinity.labelled += 1
         if affinity.labelled > settings.warm_up:
             affinity.errors.append(error)
@@ -213,7 +233,7 @@ class AffinityModel:
         x = log_price(price)
         if x is not None:
             example = priced(example, price_position(affinity.price, x))
-        return sigmoid(raw_score(_unpacked(affinity), example))
+        return sigmoid(self._learner.raw(self._learner.unpack(affinity.weights), example))
 
     def probabilities(self, affinity: Affinity, categories: Iterable[str]) -> list[tuple[str, float]]:
         """`probability` of each category, most likely first, ties by name.
@@ -221,44 +241,37 @@ class AffinityModel:
         >>> AffinityModel(AffinitySettings()).probabilities(Affinity(), ["b", "a"])
         [('a', 0.5), ('b', 0.5)]
         """
-        weights = _unpacked(affinity)
-        likely = [(category, sigmoid(raw_score(weights, sketch(category)))) for category in categories]
+        learner = self._learner
+        cells = learner.unpack(affinity.weights)
+        likely = [(category, sigmoid(learner.raw(cells, sketch(category)))) for category in categories]
         likely.sort(key=lambda pair: (-pair[1], pair[0]))
         return likely
 
     def recalibrate(self, affinity: Affinity, at: int) -> None:
         """After a drift at time `at` (ms): discount what was learned, and learn faster for a while.
 
-        >>> user = Affinity(weights=_STORED.pack(*[1.0] * WEIGHTS))
+        >>> user = Affinity(weights=Learner().pack([1.0] * WEIGHTS))
         >>> AffinityModel(AffinitySettings()).recalibrate(user, at=7)
         >>> round(weights_of(user)[0].item(), 3), user.boost, user.drifts, user.drifted_at
         (0.2, 24, 1, 7)
         """
         settings = self._settings
-        factor = settings.discount
-        affinity.weights = _STORED.pack(*[factor * w for w in _unpacked(affinity)])
+        learner = self._learner
+        affinity.weights = learner.pack(
+            learner.discounted(learner.unpack(affinity.weights), settings.discount)
+        )
         affinity.boost = settings.boost_events
         affinity.drifts += 1
         affinity.drifted_at = at
 
 
 def weights_of(affinity: Affinity) -> NDArray[np.float32]:
-    """The stored weights as float32 of shape (`WEIGHTS`,), zeros for a user without labelled events.
+    """The stored weights of the linear part as float32 of shape (`WEIGHTS`,), zeros for a user without labelled events.
 
     >>> weights_of(Affinity()).shape
     (35,)
     """
-    return np.frombuffer(affinity.weights or _NONE, dtype="<f4")
-
-
-def _unpacked(affinity: Affinity) -> tuple[float, ...]:
-    stored = affinity.weights or _NONE
-    if len(stored) != _STORED.size:
-        raise UnreadableWeights(
-            f"a user's stored affinity weights have {len(stored)} bytes, not {_STORED.size}: a migration is"
-            " missing in schemas/state.py"
-        )
-    return _STORED.unpack(stored)
+    return np.frombuffer(linear_bytes(affinity.weights), dtype="<f4")
 
 
 def misfit(weights: list[float], category: Sketch) -> float:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.baseline_top import best, lengthened
-from operators.prequential import LENGTH, Visit
+from operators.list_rules import LENGTH
+from operators.prequential import Visit
 
 
 class LastItemCovisitation:
@@ -50,4 +51,9 @@ class LastItemCovisitation:
         if last != item:
             after = self._after[last]
             after[item] = after.get(item, 0) + 1
-        self._last[user] = item
+        self.follow(visit)
+
+    def follow(self, visit: Visit) -> None:
+        """Remember the user's last item."""
+        if visit.item >= 0:
+            self._last[visit.user] = visit.item

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.baseline_top import best, lengthened
-from operators.prequential import LENGTH, Visit
+from operators.list_rules import LENGTH
+from operators.prequential import Visit
 
 GREATEST_EXPONENT = 500.0
 
@@ -46,3 +47,6 @@ class Popularity:
             self._sums *= math.exp(-exponent)
             self._landmark, exponent = visit.event.time, 0.0
         self._sums[visit.item] += math.exp(exponent)
+
+    def follow(self, visit: Visit) -> None:
+        """Nothing: no user is known."""

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from operators.baseline_top import best, lengthened
 from operators.compiled import compiled
-from operators.prequential import LENGTH, Visit
+from operators.list_rules import LENGTH
+from operators.prequential import Visit
 
 POPULARITY_SHARE = 1e-9
 RECENCY_SHARE = 1e-12
@@ -114,8 +115,14 @@ class SessionKnn:
             self._ring[session.number, self._held[session.number] % self._settings.session_items] = item
             self._held[session.number] += 1
             self._post(item, session.number)
-        history = self._history.setdefault(user, [])
-        history.append(item)
+        self.follow(visit)
+
+    def follow(self, visit: Visit) -> None:
+        """Put the item to the user's last ones, which ask."""
+        if visit.item < 0:
+            return
+        history = self._history.setdefault(visit.user, [])
+        history.append(visit.item)
         del history[: -self._settings.query]
 
     def _post(self, item: int, session: int) -> None:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from operators.bundle_arrays import read_arrays
 from operators.bundle_manifest import (
     FACTORS,
     GOLDEN,
+    MANIFEST,
     RANKER,
+    SEQUENCE,
+    SEQUENCE_ITEMS,
     BundleRefused,
     Manifest,
     read_manifest,
+    sha256_of,
 )
-from operators.features import FEATURES
+from operators.feature_plan import UnknownFeatures, known_features, refuse_unknown
+from operators.features import SEQUENCE_FEATURES
 from operators.onnx_scorer import OnnxScorer, UnusableGraph
+from operators.sequence_model import SequenceModel, load_sequence
 
 __all__ = ["GOLDEN_TOLERANCE", "Bundle", "BundleRefused", "load_bundle"]
 
@@ -34,7 +39,8 @@ class Bundle:
 
     `factors` float32[n, F] are L2-normalised rows, one per entry of `item_ids` (all zero for an item with
     too few events). `neighbours` int32[n, k] are the most similar items, best first, as rows of the same
-    arrays (-1 where there are no more), and `neighbour_scores` float32[n, k] their cosines.
+    arrays (-1 where there are no more), and `neighbour_scores` float32[n, k] their cosines. `sequence` reads
+    users' last items, where the ranker wants to know what comes of that.
     """
 
     manifest: Manifest
@@ -43,6 +49,9 @@ class Bundle:
     neighbours: npt.NDArray[np.int32]
     neighbour_scores: npt.NDArray[np.float32]
     scorer: OnnxScorer | None
+    sequence: SequenceModel | None = None
+    sha256: str = ""
+    """Of the manifest, which names the SHA-256 of every other file."""
 
     @property
     def name(self) -> str:
@@ -69,11 +78,11 @@ class Bundle:
         return self.scorer.score(rows)
 
 
-def load_bundle(folder: Path | str, features: Sequence[str] = FEATURES) -> Bundle:
-    """Load the bundle in `folder` and check it: checksums, the list of features, shapes and golden scores.
+def load_bundle(folder: Path | str, known: Collection[str] = known_features()) -> Bundle:
+    """Load the bundle in `folder` and check it: checksums, its features, shapes and golden scores.
 
-    `features` are what the caller will compute, in order. Raises `BundleRefused` when anything does not
-    fit; the bundle that serves now should then serve on.
+    `known` are the features that the caller can compute: the bundle's must be among them. Raises
+    `BundleRefused` when anything does not fit; the bundle that serves now should then serve on.
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
@@ -81,18 +90,35 @@ def load_bundle(folder: Path | str, features: Sequence[str] = FEATURES) -> Bundl
         if name not in manifest.files:
             raise BundleRefused(f"{folder}: the manifest names no {name}; train the bundle again")
     item_ids, factors, neighbours, scores = _factors(folder / FACTORS)
-    scorer = None if manifest.ranker == "blend" else _scorer(folder, manifest, tuple(features))
-    return Bundle(manifest, item_ids, factors, neighbours, scores, scorer)
+    scorer = None if manifest.ranker == "blend" else _scorer(folder, manifest, known)
+    sequence = _sequence(folder, manifest, len(item_ids))
+    return Bundle(
+        manifest, item_ids, factors, neighbours, scores, scorer, sequence, sha256_of(folder / MANIFEST)
+    )
 
 
-def _scorer(folder: Path, manifest: Manifest, features: tuple[str, ...]) -> OnnxScorer:
-    if manifest.features != features:
-        raise BundleRefused(f"{folder}: {_difference(manifest.features, features)}; train the bundle again")
+def _sequence(folder: Path, manifest: Manifest, rows: int) -> SequenceModel | None:
+    held = [name for name in (SEQUENCE, SEQUENCE_ITEMS) if name in manifest.files]
+    wanted = [name for name in manifest.features if name in SEQUENCE_FEATURES]
+    if wanted and len(held) < 2:
+        raise BundleRefused(
+            f"{folder}: the ranker wants the feature {wanted[0]!r}, and the manifest names no {SEQUENCE} with"
+            f" {SEQUENCE_ITEMS}; train the bundle again with --deep"
+        )
+    return load_sequence(folder, rows) if wanted else None
+
+
+def _scorer(folder: Path, manifest: Manifest, known: Collection[str]) -> OnnxScorer:
+    features = manifest.features
+    try:
+        refuse_unknown(features, known, str(folder))
+    except UnknownFeatures as error:
+        raise BundleRefused(f"{error}; train the bundle again") from error
     try:
         scorer = OnnxScorer((folder / RANKER).read_bytes(), len(features))
     except UnusableGraph as error:
         raise BundleRefused(f"{folder}/{RANKER}: {error}; train the bundle again") from error
-    golden = _arrays(folder / GOLDEN, "inputs", "outputs")
+    golden = read_arrays(folder / GOLDEN, "inputs", "outputs")
     inputs, expected = golden["inputs"], golden["outputs"]
     if inputs.dtype != np.float32 or inputs.shape != (len(expected), len(features)) or len(expected) == 0:
         raise BundleRefused(f"{folder}/{GOLDEN}: inputs of shape {inputs.shape}; train the bundle again")
@@ -107,22 +133,10 @@ def _scorer(folder: Path, manifest: Manifest, features: tuple[str, ...]) -> Onnx
     return scorer
 
 
-def _difference(trained: tuple[str, ...], computed: tuple[str, ...]) -> str:
-    if sorted(trained) == sorted(computed):
-        place = next(i for i, (a, b) in enumerate(zip(trained, computed, strict=True)) if a != b)
-        return (
-            f"feature {place} is {trained[place]!r} in the bundle and {computed[place]!r} here: "
-            "the same features in another order"
-        )
-    missing = [name for name in trained if name not in computed]
-    extra = [name for name in computed if name not in trained]
-    return f"the bundle wants features this release lacks: {missing}; it does not know: {extra}"
-
-
 def _factors(
     path: Path,
 ) -> tuple[list[str], npt.NDArray[np.float32], npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    held = _arrays(path, "item_ids", "factors", "neighbours", "neighbour_scores")
+    held = read_arrays(path, "item_ids", "factors", "neighbours", "neighbour_scores")
     ids, factors = held["item_ids"], held["factors"]
     neighbours, scores = held["neighbours"], held["neighbour_scores"]
     n = len(ids)
@@ -142,11 +156,3 @@ def _factors(
     for array in (factors, neighbours, scores):
         array.flags.writeable = False
     return ids.tolist(), factors, neighbours, scores
-
-
-def _arrays(path: Path, *names: str) -> dict[str, npt.NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as held:
-            return {name: held[name] for name in names}
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise BundleRefused(f"{path}: {error}; train the bundle again") from error

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 import msgspec
 
 from schemas.errors import HeadraceError
 
 BUNDLE_FORMAT = 1
+SEQUENCE_FORMAT = 2
+"""Of a bundle that holds a sequence model, so that a release that knows of none says so by number."""
+
 MANIFEST = "manifest.json"
 RANKER = "ranker.onnx"
 FACTORS = "factors.npz"
 GOLDEN = "golden.npz"
+SEQUENCE = "sequence.onnx"
+SEQUENCE_ITEMS = "sequence.npz"
 
-RankerKind = Literal["trees", "network", "blend"]
-"""What scores the candidates: gradient-boosted trees, a small neural network, or no model at all."""
+RankerKind = Literal["trees", "network", "blend", "stack", "added"]
+"""What scores the candidates: gradient-boosted trees, a small neural network, no model at all, several models
+whose scores are added up, or a model made elsewhere."""
 
 
 class BundleRefused(HeadraceError):  # noqa: N818 (named for what it says)
@@ -60,37 +67,54 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     libraries: dict[str, str] = {}
 
 
+class Listing(Protocol):
+    """A manifest of any kind of bundle: it names its files, each with its SHA-256."""
+
+    @property
+    def files(self) -> dict[str, str]: ...
+
+
+Described = TypeVar("Described", bound=Listing)
+
+
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_manifest(folder: Path, manifest: Manifest) -> None:
+def write_manifest(folder: Path, manifest: msgspec.Struct) -> None:
     """Write `manifest.json`, indented for people."""
     (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
 
 
 def read_manifest(folder: Path) -> Manifest:
+    """The manifest of the model bundle in `folder`: see `read_checked`."""
+    return read_checked(folder, Manifest, (BUNDLE_FORMAT, SEQUENCE_FORMAT), "headrace train")
+
+
+def read_checked(folder: Path, kind: type[Described], formats: Sequence[int], command: str) -> Described:
     """The manifest of the bundle in `folder`, once every file it names was found unaltered.
 
-    Raises `BundleRefused` when the folder holds no readable manifest of this format, or when a file is
-    missing, altered, or not the manifest's to name.
+    `kind` is the manifest's type, with `format` and `files`; `command` writes such bundles. Raises
+    `BundleRefused` when the folder holds no readable manifest of one of the formats, or when a file is missing,
+    altered, or not the manifest's to name.
     """
     try:
         written = (folder / MANIFEST).read_bytes()
     except OSError as missing:
         raise BundleRefused(
             f"{folder}: no {MANIFEST} can be read there ({missing.strerror}); "
-            "give the folder that `headrace train` wrote"
+            f"give the folder that `{command}` wrote"
         ) from missing
     try:
         version = msgspec.json.decode(written, type=_OnlyFormat).format
-        if version != BUNDLE_FORMAT:
+        if version not in formats:
             raise BundleRefused(
-                f"{folder}: bundle format {version}; this release reads {BUNDLE_FORMAT}: train it again"
+                f"{folder}: bundle format {version}; this release reads {' and '.join(map(str, formats))}:"
+                " train it again"
             )
-        manifest = msgspec.json.decode(written, type=Manifest)
+        manifest = msgspec.json.decode(written, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BundleRefused(
             f"{folder}/{MANIFEST}: {error}; copy the bundle again or train it again"

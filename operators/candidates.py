@@ -7,31 +7,57 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from operators.arrival_votes import Freshness
 from operators.barred_items import BarredItems
+from operators.due_items import due_items
 from operators.factor_neighbours import FactorNeighbours
 from operators.retrieval import Limits, ShelfView, UserView, retrieve
 from operators.score_sheet import ScoreSheet, new_sheet
+from operators.second_hop import SecondHop
 from operators.session_knn import KnnScratch, knn_scratch
 from operators.shelf import Shelf
 from operators.user_batch import FAVOURITES, RECENT, UserBatch
 
 DAY = 86_400_000.0
 
-SOURCES = ("session_knn", "covisit", "trending", "category_trending", "factors")
+SOURCES = (
+    "session_knn",
+    "covisit",
+    "trending",
+    "category_trending",
+    "factors",
+    "similar",
+    "bought_together",
+    "view_to_buy",
+    "again",
+    "new_arrivals",
+    "embedded",
+)
 """Where candidates come from, in the order of the columns of `Candidates.scores`."""
 
 
 @dataclass(frozen=True)
 class CandidateSettings:
-    """How many candidates each source may name, and from what.
+    """How many candidates each source may name, and from what. 0 switches a source off: it says nothing at all.
 
-    The query of session-kNN are the user's last `query_items` items, of which the k-th (0 is the newest)
-    weighs `query_decay`^k, and one of an earlier session `earlier_session` times that. Of the sessions that
-    share an item the `newest_sessions` latest count, and the `nearest_sessions` nearest of these vote: by
-    their similarity to the power of `nearness_power`, halved for every `session_half_life` days since their
-    last step. Co-visitation looks at the last `covisit_items` items with weights `covisit_decay`^k. Users
-    without a country scope, and items that do not trend in it, get their overall trend times
-    `everywhere_weight`.
+    The query of session-kNN are the user's last `query_items` items. One that was touched k steps ago (0: at
+    the newest time; items of one time are of one step) weighs its rarity times `query_decay`^k, and
+    `earlier_session` times that if it is of an earlier session. Of the sessions that share an item the
+    `newest_sessions` latest count, and the `nearest_sessions` nearest of these vote: by their similarity to
+    the power of `nearness_power`, halved for every `session_half_life` days since their last step. What they
+    hold d > 1 steps away from the newest shared item gets exp((1 - d) / `session_reach`) of their vote, and
+    that item itself `returning` times it: it matters where lists may hold what the user touched.
+    Co-visitation looks at the last `covisit_items` items with weights `covisit_decay`^k. Where fewer than
+    `second_hop_below` items came up, co-visitation of the best `second_hop_seeds` of them names up to
+    `second_hop` more, of which the best counts `second_hop_weight`. Users without a country scope, and items
+    that do not trend in it, get their overall trend times `everywhere_weight`. Items of like text count by the
+    cosine, of an item that `few_sessions` sessions hold half, and of one that ten times as many hold not at
+    all: their buyers tell more than their titles; and so for the nearest by embeddings, `embedded`. `bought_together`
+    and `view_to_buy` count as co-visitation does, of lines of one order, and of what was bought after a look at an
+    item. `again` names what the user bought and should be buying again now, whatever lists may hold of it; it scores at
+    least `again_least`, an item's category counting as much as `again_prior` of its purchases. `new_arrivals` are of
+    the user's favourite categories, halved for every `novelty_half_life` days since they came; what trends gets
+    `novelty` times its score more on the day it comes, halved likewise.
     """
 
     session_knn: int = 60
@@ -39,21 +65,48 @@ class CandidateSettings:
     trending: int = 30
     category_trending: int = 20
     factors: int = 40
+    similar: int = 20
+    bought_together: int = 0
+    view_to_buy: int = 0
+    again: int = 0
+    new_arrivals: int = 0
+    embedded: int = 0
     query_items: int = 20
-    query_decay: float = 0.97
+    query_decay: float = 0.8
     earlier_session: float = 0.35
     newest_sessions: int = 500
     nearest_sessions: int = 150
-    session_half_life: float = 60.0
-    nearness_power: float = 1.5
+    session_half_life: float = 20.0
+    nearness_power: float = 1.0
+    session_reach: float = 3.0
+    returning: float = 2.0
     covisit_items: int = 10
-    covisit_decay: float = 0.9
+    covisit_decay: float = 0.7
+    second_hop: int = 20
+    second_hop_seeds: int = 10
+    second_hop_below: int = 100
+    second_hop_weight: float = 0.4
     everywhere_weight: float = 0.5
+    few_sessions: float = 2.0
+    again_least: float = 0.05
+    again_prior: float = 5.0
+    novelty: float = 0.0
+    novelty_half_life: float = 7.0
+
+    def __post_init__(self) -> None:
+        if not self.session_reach > 0.0:
+            raise ValueError(f"session_reach of {self.session_reach} steps; it must be more than 0")
+        if not self.novelty_half_life > 0.0:
+            raise ValueError(f"novelty_half_life of {self.novelty_half_life} days; it must be more than 0")
 
     @property
     def most(self) -> int:
         """Candidates of a user at most."""
-        return self.session_knn + self.covisit + self.trending + self.category_trending + self.factors
+        by_items = self.session_knn + self.covisit + self.second_hop + self.factors + self.similar
+        by_purchases = self.bought_together + self.view_to_buy + self.again
+        # What novelty lifts is named beside the others.
+        trending = (self.trending + self.category_trending) * (2 if self.novelty > 0.0 else 1)
+        return by_items + by_purchases + self.new_arrivals + self.embedded + trending
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +115,9 @@ class Candidates:
 
     `user` int32[n] is the place of the user in the batch, `item` int32[n] the number of the item on the
     shelf. `scores` float32[n, len(SOURCES)] is what each source says for the item, from 0 (nothing) to 1
-    (its best for this user). `start` int32[m + 1] bounds the rows of each user. `anchor` int8[n] is the place
-    among the user's recent items of the one that the item goes with best, and `scope` int32[n] the number of
-    the scope in which it trends (-1: none).
+    (its best for this user; of `similar` at most a cosine). `start` int32[m + 1] bounds the rows of each
+    user. `anchor` int8[n] is the place among the user's recent items of the one that the item goes with best,
+    and `scope` int32[n] the number of the scope in which it trends (-1: none).
     """
 
     user: NDArray[np.int32]
@@ -88,27 +141,37 @@ class CandidateFinder:
         self._shelf = shelf
         self._settings = settings
         self._factors = factors
-        self._query = settings.query_decay ** np.arange(RECENT, dtype=np.float32)
-        self._query[settings.query_items :] = 0.0
-        self._covisit = (settings.covisit_decay ** np.arange(RECENT)).astype(np.float32)
-        self._covisit[settings.covisit_items :] = 0.0
         self._limits = Limits(
             session_knn=settings.session_knn,
             covisit=settings.covisit,
             trending=settings.trending,
             category_trending=settings.category_trending,
             factors=settings.factors,
-            newest_sessions=settings.newest_sessions,
+            newest_sessions=settings.newest_sessions if settings.session_knn else 0,
             session_half_life=settings.session_half_life * DAY,
             nearness_power=settings.nearness_power,
+            fade=_fade(settings, shelf.bounds.session_items),
+            second=settings.second_hop,
+            hop=SecondHop(settings.second_hop_seeds, settings.second_hop_below, settings.second_hop_weight),
             everywhere_weight=settings.everywhere_weight,
+            similar=settings.similar,
+            few_sessions=settings.few_sessions,
+            together=settings.bought_together,
+            then_bought=settings.view_to_buy,
+            embedded=settings.embedded,
+            arrived=Freshness(1.0, settings.novelty_half_life * DAY),
+            new_arrivals=settings.new_arrivals,
+            novelty=Freshness(settings.novelty, settings.novelty_half_life * DAY),
         )
         self._scratch: tuple[ScoreSheet, KnnScratch] | None = None
 
     def find(self, users: UserBatch, barred: BarredItems) -> Candidates:
         """The candidates of a batch. Hold the shelf's lock."""
         shelf, settings = self._shelf, self._settings
-        query = np.where(users.in_session, self._query, settings.earlier_session * self._query)
+        steps = _steps_ago(users)
+        query = _decayed(settings.query_decay, steps, settings.query_items)
+        query[~users.in_session] *= np.float32(settings.earlier_session)
+        covisit = _decayed(settings.covisit_decay, steps, settings.covisit_items)
         found = retrieve(
             ShelfView(
                 shelf.catalogue.arrays,
@@ -118,17 +181,26 @@ class CandidateFinder:
                 shelf.sessions.postings.arrays,
                 shelf.popularity,
                 self._factors.numbered(shelf),
+                shelf.content.neighbours.arrays,
+                shelf.together.arrays,
+                shelf.then_bought.arrays,
+                shelf.embedded.neighbours.arrays,
+                shelf.new_items.arrays,
             ),
             UserView(
                 users.recent,
-                query.astype(np.float32),
-                self._covisit,
+                query,
+                covisit,
+                np.where(users.purchased, np.float32(0.0), covisit),
                 users.favourite,
                 users.favourite_share,
                 users.country,
                 users.market,
                 users.now,
                 users.session,
+                due_items(
+                    users.states, users.now, shelf, settings.again_least, settings.again_prior, settings.again
+                ),
             ),
             barred.arrays,
             self._limits,
@@ -144,7 +216,10 @@ class CandidateFinder:
             nearest, bounds = self._settings.nearest_sessions, shelf.bounds
             listed = (
                 nearest * bounds.session_items
-                + RECENT * (bounds.neighbours + self._factors.width)
+                + (RECENT + self._settings.second_hop_seeds) * bounds.neighbours
+                + RECENT * (self._factors.width + 2 * bounds.similar + 2 * bounds.bought)
+                + bounds.new_items
+                + self._settings.again
                 + (2 + FAVOURITES) * bounds.trending
             )
             longest = int(shelf.sessions.postings.arrays.longest[0])
@@ -153,3 +228,26 @@ class CandidateFinder:
                 knn_scratch(rows, min(rows, RECENT * longest), nearest),
             )
         return self._scratch
+
+
+def _steps_ago(users: UserBatch) -> NDArray[np.int64]:
+    """int64[m, RECENT]: how many later times there are at which the user touched a recent item."""
+    ages = users.age_hours
+    steps = np.zeros(ages.shape, np.int64)
+    np.cumsum(ages[:, 1:] != ages[:, :-1], axis=1, out=steps[:, 1:])
+    return steps
+
+
+def _decayed(decay: float, steps: NDArray[np.int64], most: int) -> NDArray[np.float32]:
+    """The weights decay^steps of the first `most` recent items, 0 for the rest."""
+    weights: NDArray[np.float32] = (decay ** np.arange(RECENT)).astype(np.float32)[steps]
+    weights[:, most:] = 0.0
+    return weights
+
+
+def _fade(settings: CandidateSettings, session_items: int) -> NDArray[np.float32]:
+    """What a neighbour's vote is worth by distance from the newest shared item; see `vote_by_sessions`."""
+    away = np.arange(max(session_items, 2))
+    fade: NDArray[np.float32] = np.exp((1.0 - away) / settings.session_reach).astype(np.float32)
+    fade[0] = settings.returning
+    return fade

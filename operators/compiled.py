@@ -4,33 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from hashlib import blake2b
 from pathlib import Path
 from typing import ParamSpec, TypeVar, cast
 
 import numba
 
+from operators.machine_code import cache_home, code_folder
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def code_folder(home: Path, sources: Path) -> Path:
-    """Where machine code of the loops in the folder `sources` is kept: under `home`, by what they say now.
-
-    numba looks at the file of a loop alone, and would go on using code into which an older version of a loop
-    of another file was built. So any change of any of them leads to another folder.
-    """
-    digest = blake2b(digest_size=8)
-    for source in sorted(sources.glob("*.py")):
-        text = source.read_bytes()
-        if b"@compiled" in text:
-            digest.update(source.name.encode() + b"\0" + text)
-    return home / "machine-code" / digest.hexdigest()
-
-
+# NUMBA_CACHE_DIR, where it is set, comes first.
 if not numba.config.CACHE_DIR:
-    _home = os.environ.get("HEADRACE_HOME") or Path.home() / ".cache" / "headrace"
-    numba.config.CACHE_DIR = str(code_folder(Path(_home), Path(__file__).parent))
+    numba.config.CACHE_DIR = str(code_folder(cache_home(os.environ), Path(__file__).parent))
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:

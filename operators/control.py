@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -12,7 +13,8 @@ from operators.ingest_settings import IngestSettings
 from operators.item_facts import Catalogue, ItemFacts, facts_of
 from operators.item_ingest import ItemIngest
 from schemas.codec import CONTROLS
-from schemas.reason import SchemaRefused, UndecodableRecord
+from schemas.errors import HeadraceError
+from schemas.reason import UndecodableRecord
 from schemas.records import Control
 from schemas.schema_book import SchemaBook
 
@@ -23,7 +25,17 @@ _CONTROL = "control/"
 _encode_facts = msgspec.msgpack.Encoder().encode
 _decode_facts = msgspec.msgpack.Decoder(ItemFacts).decode
 
-KNOWN_KINDS = ("schema",)
+Take = Callable[[Control], None]
+"""Puts a control message in force, a deleted one out of it. Raises `HeadraceError` or `ValueError` to refuse it."""
+
+
+def key_of(control: Control) -> str:
+    """The key of a control message on its compacted topic: the newest of a kind and name is kept there.
+
+    >>> key_of(Control(kind="segment", name="vip", version=1))
+    'segment/vip'
+    """
+    return f"{control.kind}/{control.name}"
 
 
 class ControlStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,10 +51,14 @@ class ControlStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Applied:
-    """What a message changed: the entry to keep in broadcast state, and the status to announce."""
+    """What a message changed: the entry to keep in broadcast state, and the status to announce.
+
+    `kind` is that of a control message that was put in force.
+    """
 
     entry: tuple[str, bytes] | None = None
     status: bytes | None = None
+    kind: str | None = None
 
 
 NOTHING = Applied()
@@ -57,11 +73,19 @@ class Configuration:
     True
     """
 
-    def __init__(self, book: SchemaBook, ingest: IngestSettings = IngestSettings()) -> None:
+    def __init__(
+        self,
+        book: SchemaBook,
+        ingest: IngestSettings = IngestSettings(),
+    ) -> None:
         self.catalogue: Catalogue = {}
-        self._book = book
         self._items = ItemIngest(ingest, book)
         self._versions: dict[str, int] = {}
+        self._takers: dict[str, Take] = {"schema": schema_taker(book)}
+
+    def give(self, takers: Mapping[str, Take]) -> None:
+        """Know these kinds of control messages too, and who takes them."""
+        self._takers.update(takers)
 
     def apply_item(self, message: bytes) -> Applied:
         """Take in a message of the catalogue topic.
@@ -84,33 +108,67 @@ class Configuration:
             control = CONTROLS.decode(message)
         except UndecodableRecord as why:
             return _refused(Control(kind="?", name="?", version=0), str(why))
-        key = f"{_CONTROL}{control.kind}/{control.name}"
+        key = _CONTROL + key_of(control)
         if control.version < self._versions.get(key, control.version):
             return _refused(control, f"version {self._versions[key]} is in force")
+        taker = self._takers.get(control.kind)
+        if taker is None:
+            known = ", ".join(sorted(self._takers))
+            return _refused(control, f"kind {control.kind!r} is not known; known: {known}")
         try:
-            self._take(control)
-        except (SchemaRefused, UnknownKind) as why:
+            taker(control)
+        except (HeadraceError, ValueError) as why:
             return _refused(control, str(why))
         self._versions[key] = control.version
-        return Applied((key, message), _status(control, applied=True))
+        return Applied((key, message), _status(control, applied=True), control.kind)
 
-    def restore(self, key: str, value: bytes) -> None:
-        """Take in again what `apply_item` and `apply_control` gave to keep."""
-        if key.startswith(_ITEM):
-            self.catalogue[key[len(_ITEM) :]] = _decode_facts(value)
-        else:
-            self.apply_control(value)
+    def apply_all(self, messages: Iterable[bytes]) -> list[bytes]:
+        """Take in control messages in whatever order they come: one that builds on another waits for it.
 
-    def _take(self, control: Control) -> None:
-        if control.kind == "schema":
-            if not control.deleted:
-                self._book.add(control.body)
-        else:
-            raise UnknownKind(f"kind {control.kind!r} is not known; known: {', '.join(KNOWN_KINDS)}")
+        Returns the statuses of those that are refused in the end.
+        """
+        waiting = list(messages)
+        while waiting:
+            tried = [(message, self.apply_control(message)) for message in waiting]
+            refused = [(message, applied.status) for message, applied in tried if applied.entry is None]
+            if len(refused) == len(waiting):
+                return [status for _, status in refused if status is not None]
+            waiting = [message for message, _ in refused]
+        return []
+
+    def restore(self, kept: Mapping[str, bytes]) -> list[bytes]:
+        """Take in again what `apply_item` and `apply_control` gave to keep.
+
+        Returns the statuses of what was in force and cannot be taken in any more, such as a bundle whose folder
+        is gone: the job goes on without it.
+        """
+        controls = []
+        for key, value in kept.items():
+            if key.startswith(_ITEM):
+                self.catalogue[key[len(_ITEM) :]] = _decode_facts(value)
+            elif not self._is_superseded(key, value):
+                controls.append(value)
+        return self.apply_all(controls)
+
+    def _is_superseded(self, key: str, message: bytes) -> bool:
+        """Whether a newer version of a kept message came to be in force before it was taken in again."""
+        in_force = self._versions.get(key)
+        return in_force is not None and CONTROLS.decode(message).version < in_force
 
 
-class UnknownKind(ValueError):  # noqa: N818 (a state, told as one line)
-    """A control message of a kind that this release does not know."""
+def kept_of_kind(kept: Mapping[str, bytes], kind: str) -> list[bytes]:
+    """Of what was given to keep, the control messages of a kind."""
+    return [message for key, message in kept.items() if key.startswith(f"{_CONTROL}{kind}/")]
+
+
+def schema_taker(book: SchemaBook) -> Take:
+    """Takes further writer schemas into `book`; none is ever taken out, since messages in it may still come."""
+
+    def take(control: Control) -> None:
+        if not control.deleted:
+            book.add(control.body)
+
+    return take
 
 
 def _refused(control: Control, reason: str) -> Applied:

@@ -1,4 +1,4 @@
-"""What the ranker knows of a candidate: one function, for training and for the stream.
+"""What the ranker may know of a candidate: one definition, for training and for the stream.
 
 A feature says how the candidate compares with the user's other candidates, or how it fits the user. None is
 an absolute figure that grows with the age of the stream (a count, a decayed sum): a model trained in spring
@@ -7,6 +7,9 @@ bundle is refused by names.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,28 +25,167 @@ from operators.feature_columns import (
     fill_sources,
     fill_users,
 )
+from operators.place_columns import PLACE, fill_country, local_times
+from operators.sequence_columns import fill_sequence
+from operators.sequence_model import SequenceModel
 from operators.shelf import Shelf
 from operators.user_batch import UserBatch
 
-_SOURCES = (*(f"{name}_score" for name in SOURCES), *(f"{name}_rank" for name in SOURCES), "sources")
+_FIRST = 6
+"""The sources that there were at first. `sources` counts these alone, as for the bundles that were trained on it."""
+
+
+def _said_by(sources: tuple[str, ...], count: str) -> tuple[str, ...]:
+    return (*(f"{name}_score" for name in sources), *(f"{name}_rank" for name in sources), count)
+
+
+_SOURCES = _said_by(SOURCES[:_FIRST], "sources")
+_MORE_SOURCES = _said_by(SOURCES[_FIRST:], "more_sources")
 _POPULARITY = ("popularity", "session_popularity")
 _PRICE = ("price_gap", "price_distance")
 _CATEGORIES = ("category_share", "recent_category_share", "same_category_as_last")
 _AFFINITY = ("category_affinity",)
 _FACTORS = ("factor_fit", "factor_fit_last")
 _ANCHOR = ("anchor_nearness", "anchor_age", "anchor_bought")
-_USER = ("user_events", "session_depth", "idle_hours", "hour", "weekday", "device")
+_FORMER = ("user_events", "session_depth")
+_MOMENT = ("idle_hours", "hour", "weekday", "device")
+SEQUENCE_FEATURES = ("sequence_fit", "sequence_share")
+"""What a sequence model says of a candidate; known only to bundles that hold one (docs/deep.md).
+
+- `sequence_fit`: its score above the mean of the user's candidates, which is a difference of log odds;
+  `sequence_share`: its softmax share among them. Both 0 for items that the model does not know.
+"""
 _NEVER = 9.0
 """`idle_hours` of a user without items: beyond log(1 + hours) of any time to live."""
 
+
+class Scene(NamedTuple):
+    """What features are computed from: see `FeaturePlan.rows`."""
+
+    candidates: Candidates
+    users: UserBatch
+    shelf: Shelf
+    factor_row: NDArray[np.int32]
+    factors: NDArray[np.float32]
+    sequence: SequenceModel | None
+
+
+class Block(NamedTuple):
+    """Features that are computed together: `fill(scene, out)` writes float32[n, len(names)]."""
+
+    names: tuple[str, ...]
+    fill: Callable[[Scene, NDArray[np.float32]], None]
+
+
+def _sources(at: Scene, out: NDArray[np.float32]) -> None:
+    fill_sources(at.candidates.scores, 0, _FIRST, at.candidates.start, out)
+
+
+def _more_sources(at: Scene, out: NDArray[np.float32]) -> None:
+    fill_sources(at.candidates.scores, _FIRST, len(SOURCES), at.candidates.start, out)
+
+
+def _popularity(at: Scene, out: NDArray[np.float32]) -> None:
+    found, shelf = at.candidates, at.shelf
+    fill_popularity(found.item, found.start, shelf.popularity, shelf.sessions.arrays.log_count, out)
+
+
+def _price(at: Scene, out: NDArray[np.float32]) -> None:
+    found = at.candidates
+    fill_price(found.item, found.start, at.users.recent, at.shelf.catalogue.arrays.price, out)
+
+
+def _categories(at: Scene, out: NDArray[np.float32]) -> None:
+    found, users, held = at.candidates, at.users, at.shelf.catalogue.arrays
+    fill_categories(
+        found.item, found.start, users.recent, users.favourite, users.favourite_share,
+        held.category, held.scope, out,
+    )  # fmt: skip
+
+
+def _affinity(at: Scene, out: NDArray[np.float32]) -> None:
+    found, catalogue = at.candidates, at.shelf.catalogue
+    fill_affinity(
+        found.item, found.start, at.users.affinity, catalogue.arrays.category, catalogue.sketches, out
+    )
+
+
+def _factors(at: Scene, out: NDArray[np.float32]) -> None:
+    found = at.candidates
+    fill_factors(found.item, found.start, at.users.recent, at.factor_row, at.factors, out)
+
+
+def _anchor(at: Scene, out: NDArray[np.float32]) -> None:
+    found, users = at.candidates, at.users
+    fill_anchor(found.start, found.anchor, users.age_hours, users.purchased, out)
+
+
+def _former(at: Scene, out: NDArray[np.float32]) -> None:
+    users = at.users
+    fill_users(at.candidates.start, np.stack([np.log1p(users.events), np.log1p(users.depth)], axis=1), out)
+
+
+def _moment(at: Scene, out: NDArray[np.float32]) -> None:
+    users = at.users
+    own = np.empty((len(users), len(_MOMENT)), np.float32)
+    own[:, 0] = np.where(users.recent[:, 0] >= 0, np.log1p(np.maximum(users.age_hours[:, 0], 0.0)), _NEVER)
+    own[:, 1] = np.floor(users.hour)
+    own[:, 2] = (users.now // 86_400_000 + 3) % 7
+    own[:, 3] = users.device
+    fill_users(at.candidates.start, own, out)
+
+
+def _sequence(at: Scene, out: NDArray[np.float32]) -> None:
+    found, model = at.candidates, at.sequence
+    if model is None:
+        out[:] = 0.0
+        return
+    users = model.users(at.users.recent, at.factor_row)
+    fill_sequence(found.item, found.start, at.factor_row, model.numbers, model.vectors, users, out)
+
+
+def _place(at: Scene, out: NDArray[np.float32]) -> None:
+    found, users, shelf = at.candidates, at.users, at.shelf
+    fill_users(found.start, local_times(users.states, users.now), out)
+    fill_country(found.item, found.start, users.country, shelf.trending.arrays, shelf.popularity, out[:, 2:3])
+
+
+BLOCKS = (
+    Block(_SOURCES, _sources),
+    Block(_POPULARITY, _popularity),
+    Block(_PRICE, _price),
+    Block(_CATEGORIES, _categories),
+    Block(_AFFINITY, _affinity),
+    Block(_FACTORS, _factors),
+    Block(_ANCHOR, _anchor),
+    Block(_FORMER, _former),
+    Block(_MOMENT, _moment),
+    Block(SEQUENCE_FEATURES, _sequence),
+    Block(PLACE, _place),
+    Block(_MORE_SOURCES, _more_sources),
+)
+"""All features but those that read the profile (operators/profile_columns.py)."""
+
+
+PROFILE = "profile."
+"""`profile.NAME` is the profile feature NAME (operators/profile_features.py) of the candidate's user."""
+
 FEATURES: tuple[str, ...] = (
-    *_SOURCES, *_POPULARITY, *_PRICE, *_CATEGORIES, *_AFFINITY, *_FACTORS, *_ANCHOR, *_USER,
-)  # fmt: skip
-"""The columns of `features`, in their order.
+    *(
+        name
+        for block in BLOCKS
+        if block.names not in (_FORMER, PLACE, SEQUENCE_FEATURES, _MORE_SOURCES)
+        for name in block.names
+    ),
+    PROFILE + "events",
+    PROFILE + "session.depth",
+)
+"""The features that a bundle is trained on where nothing else is asked for, in their order.
 
 - `{source}_score`: the source's score, 0 (does not name the item) to 1 (its best item for this user);
   `{source}_rank`: 1 for the source's best, falling evenly to 0, with scores told apart to 1/255; `sources`:
-  how many name it.
+  how many of the first six sources name it. Of the sources that came later the same is to be had by name, and
+  `more_sources` counts those; no standard feature reads them.
 - `popularity`, `session_popularity`: log of decayed popularity, and of the number of sessions that hold the
   item, below that of the user's most popular candidate (0; at least -12).
 - `price_gap`: log price less the decayed mean log price of the user's recent items, within ±4;
@@ -58,65 +200,8 @@ FEATURES: tuple[str, ...] = (
   factors.
 - `anchor_nearness`: 1 / (1 + place) of the recent item that this goes with best, 0 for none; `anchor_age`:
   log(1 + hours) since it; `anchor_bought`: whether it was bought.
-- `user_events`, `session_depth`: log(1 + events) of the user and of the session; `idle_hours`: log(1 +
-  hours) since the last item; `hour` and `weekday` (Monday is 0) in UTC; `device`: the shelf's code, -1 for
-  none.
+- `idle_hours`: log(1 + hours) since the last item; `hour` and `weekday` (Monday is 0) in UTC; `device`: the
+  shelf's code, -1 for none.
+- `profile.events`, `profile.session.depth`: log(1 + events) of the user and of the session. Bundles of the first
+  release call them `user_events` and `session_depth`.
 """
-
-
-def features(
-    candidates: Candidates,
-    users: UserBatch,
-    shelf: Shelf,
-    factor_row: NDArray[np.int32],
-    factors: NDArray[np.float32],
-) -> NDArray[np.float32]:
-    """float32[n, len(FEATURES)] of n candidates; a row depends on its own user and their candidates alone.
-
-    `factors` float32[n, F] are a bundle's item factors and `factor_row` int32[I] the row of each item number
-    (-1, or beyond its end: none), as in `FactorArrays`. The caller holds the shelf's lock.
-    """
-    items, start = candidates.item, candidates.start
-    rows = np.empty((len(items), len(FEATURES)), np.float32)
-    column = 0
-
-    def next_columns(names: tuple[str, ...]) -> NDArray[np.float32]:
-        nonlocal column
-        column += len(names)
-        return rows[:, column - len(names) : column]
-
-    held = shelf.catalogue.arrays
-    recent = users.recent
-    fill_sources(candidates.scores, start, next_columns(_SOURCES))
-    fill_popularity(
-        items, start, shelf.popularity, shelf.sessions.arrays.log_count, next_columns(_POPULARITY)
-    )
-    fill_price(items, start, recent, held.price, next_columns(_PRICE))
-    fill_categories(
-        items,
-        start,
-        recent,
-        users.favourite,
-        users.favourite_share,
-        held.category,
-        held.scope,
-        next_columns(_CATEGORIES),
-    )
-    fill_affinity(
-        items, start, users.affinity, held.category, shelf.catalogue.sketches, next_columns(_AFFINITY)
-    )
-    fill_factors(items, start, recent, factor_row, factors, next_columns(_FACTORS))
-    fill_anchor(start, candidates.anchor, users.age_hours, users.purchased, next_columns(_ANCHOR))
-    fill_users(start, _own(users), next_columns(_USER))
-    return rows
-
-
-def _own(users: UserBatch) -> NDArray[np.float32]:
-    own = np.empty((len(users.now), len(_USER)), np.float32)
-    own[:, 0] = np.log1p(users.events)
-    own[:, 1] = np.log1p(users.depth)
-    own[:, 2] = np.where(users.recent[:, 0] >= 0, np.log1p(np.maximum(users.age_hours[:, 0], 0.0)), _NEVER)
-    own[:, 3] = np.floor(users.hour)
-    own[:, 4] = (users.now // 86_400_000 + 3) % 7
-    own[:, 5] = users.device
-    return own

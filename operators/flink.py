@@ -1,166 +1,110 @@
-"""The glue between Flink and the plain classes: keying, state, timers, metrics, rows. It decides nothing."""
+"""The glue between Flink and the plain classes: state, timers, rows. It decides nothing."""
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from pyflink.common import Row, Time, Types
-from pyflink.datastream import KeyedBroadcastProcessFunction, KeySelector, RuntimeContext
-from pyflink.datastream.state import MapStateDescriptor, StateTtlConfig, ValueStateDescriptor
+from pyflink.common import Row, Types
+from pyflink.datastream import KeyedBroadcastProcessFunction, RuntimeContext, TimeDomain
+from pyflink.datastream.state import MapStateDescriptor
 from pyflink.datastream.timerservice import TimerService
-from pyflink.metrics import Counter
 
-from operators.control import Configuration
-from operators.dead_letters import Rejected, dead_letter
+from operators.backfill import Backfill, Moment
+from operators.bundle_reference import MODEL
+from operators.context_rule import RULE
+from operators.control import Configuration, kept_of_kind
+from operators.dead_letters import Rejected
+from operators.flink_asides import Asides
+from operators.flink_counts import StepCounts
+from operators.flink_key import OURS, UNUSABLE
+from operators.flink_rows import REFERENCE, Cells, beside, message, purchase_row, user_row
+from operators.flink_settings import StepFunctionSettings
+from operators.flink_state import bytes_state, kept_for, subtask_of
+from operators.following import Followed, Following
+from operators.following_control import FollowingControl
+from operators.idle_clock import IdleClock
 from operators.ingest import Ingest
-from operators.ingest_settings import IngestSettings
 from operators.item_facts import NOTHING_KNOWN
-from operators.preload import Preload
-from operators.pressure import Pressure, PressureGauge
+from operators.lake_row import LakeRows, drawn_id
+from operators.pressure import Pressure
 from operators.refresh import Edge, RefreshPolicy, RefreshSettings
-from operators.refresh_request import FINAL, FORGET, LEADING, TRAILING, RefreshRequest, encode_request
-from operators.user_step import LATE, NOTHING_MORE, StepOutcome, StepSettings, UserStep
-from schemas.codec import DEAD_LETTERS, DRIFT_ALERTS, EVENTS
-from schemas.key_of import KeyOf
+from operators.refresh_request import (
+    FINAL,
+    FORGET,
+    LEADING,
+    QUIET,
+    TRAILING,
+    RefreshRequest,
+    encode_request,
+)
+from operators.segments import Transition
+from operators.user_step import BAD_ATTRIBUTES, LATE, StepOutcome
+from operators.waking import Waking
 from schemas.pseudonym import Pseudonym
 from schemas.reason import Reason
-from schemas.records import EVENT_TYPES, Event
+from schemas.records import Event
 from schemas.state import UserState, decode_state, encode_state
-
-OURS = EVENTS.header
-"""What messages of our own newest schema begin with: the key selector can always read those."""
-
-UNUSABLE = "\0"
-"""What keys of messages begin with that show no user; a user id never does."""
-
-SPREAD = 32
-"""Over how many keys messages without a user are spread."""
+from schemas.traffic_state import kind_of
 
 END_OF_TIME = 2**63 - 2
 """An event-time timer that fires at the end of bounded input, and never before."""
 
-STEP_ROW = Types.ROW_NAMED(
-    ["uid", "request", "item", "earlier", "scopes", "weight", "session", "ts", "topic", "payload"],
-    [
-        Types.STRING(),
-        Types.PRIMITIVE_ARRAY(Types.BYTE()),
-        Types.STRING(),
-        Types.BASIC_ARRAY(Types.STRING()),
-        Types.BASIC_ARRAY(Types.STRING()),
-        Types.DOUBLE(),
-        Types.LONG(),
-        Types.LONG(),
-        Types.STRING(),
-        Types.PRIMITIVE_ARRAY(Types.BYTE()),
-    ],
-)
-"""The one kind of row that leaves the user step; each of its uses reads the fields that it needs:
-`uid, request` for ranking, `item` to `ts` for the item statistics, `topic, payload` for what goes to
-Kafka."""
+QUIET_MS = 5_000
+"""A user's profile and segments are published at most so often where no list is made."""
 
 CONFIGURATION = MapStateDescriptor("configuration", Types.STRING(), Types.PICKLED_BYTE_ARRAY())
 
 
-@dataclass(frozen=True)
-class StepFunctionSettings:
-    """All that the user step is told when the job starts; it travels in the job graph."""
-
-    secret: bytes
-    events_topic: str
-    dead_letters_topic: str
-    drift_topic: str
-    control_status_topic: str
-    catalog_topic: str
-    ingest: IngestSettings = IngestSettings()
-    step: StepSettings = StepSettings()
-    refresh: RefreshSettings = RefreshSettings()
-    state_ttl_days: int = 90
-    refresh_at_end: bool = False
-    pressure: PressureGauge | None = None
-    preload: Preload = Preload()
-
-    def __repr__(self) -> str:
-        return f"StepFunctionSettings(events_topic={self.events_topic!r}, secret hidden)"
-
-
-class KeyByUser(KeySelector):
-    """The user of a row of the events source, read without decoding the rest of the message."""
-
-    def __init__(self, preload: Preload) -> None:
-        self._preload = preload
-        self._key_of: KeyOf
-
-    def open(self, runtime_context: RuntimeContext) -> None:
-        self._key_of = KeyOf(self._preload.schemas())
-
-    def get_key(self, row: Row) -> str:
-        return self._key_of.user_id(row[0]) or f"{UNUSABLE}{row[2] % SPREAD}"
-
-
-class Level:
-    """A figure that goes up and down, kept in a counter.
-
-    Not a gauge: Flink's metrics thread would call into Python beside the task, which in thread mode ends the
-    whole TaskManager with a segmentation fault, after minutes.
-    """
-
-    def __init__(self, counter: Counter) -> None:
-        self._counter = counter
-        self._value = 0
-
-    def set(self, value: int) -> None:
-        """Let the counter show `value`. Called from the task's own thread."""
-        self._counter.inc(value - self._value)
-        self._value = value
-
-
 class UserStepFunction(KeyedBroadcastProcessFunction):
-    """Wraps `UserStep`: one call per event, on one state record, with one row out at most for most events."""
+    """Wraps `Following`: one call per event, on one state record."""
 
     def __init__(self, settings: StepFunctionSettings) -> None:
         self._settings = settings
 
     def open(self, runtime_context: RuntimeContext) -> None:
         settings = self._settings
-        ttl = _ttl(settings.state_ttl_days)
-        self._state = runtime_context.get_state(_bytes_state("user", ttl))
-        self._drift_state = runtime_context.get_state(_bytes_state("drift", ttl))
+        kept = kept_for(settings.state_ttl_days)
+        self._state = runtime_context.get_state(bytes_state("user", kept))
+        self._drift_state = runtime_context.get_state(bytes_state("drift", kept))
         book = settings.preload.schemas()
+        self._pseudonym = Pseudonym(settings.secret)
         self._configuration = Configuration(book, settings.ingest)
-        for message in settings.preload.items():
-            self._configuration.apply_item(message)
+        self._following = Following(settings.following, self._configuration.catalogue, self._pseudonym.of)
+        self._backfill = Backfill(settings.backfill)
+        self._clock = IdleClock(now=_now())
+        takers = FollowingControl(
+            self._following, settings.segments, settings.following.traffic, self._backfill, self._clock
+        ).takers()
+        self._configuration.give(takers)
+        for item in settings.preload.items():
+            self._configuration.apply_item(item)
+        self._configuration.apply_all(settings.preload.control())
         self._restored = False
         self._ingest = Ingest(settings.ingest, book, self._category_of)
-        self._step = UserStep(settings.step, self._configuration.catalogue)
         self._policy = RefreshPolicy(settings.refresh)
+        self._quiet = RefreshPolicy(RefreshSettings(interval=QUIET_MS, followed=settings.refresh.followed))
+        self._waking = Waking(self._clock, settings.refresh.followed)
         self._pressure = Pressure(settings.pressure) if settings.pressure else None
-        self._pseudonym = Pseudonym(settings.secret)
-        self._first_subtask = _subtask(runtime_context) == 0
-        metrics = runtime_context.get_metrics_group().add_group("headrace")
-        self._accepted = metrics.counter("accepted")
-        self._duplicates = metrics.counter("duplicates")
-        self._drifts = metrics.counter("drifts")
-        self._unknown_types = metrics.counter("unknown_types")
-        self._leading = metrics.counter("leading_refreshes")
-        self._trailing = metrics.counter("trailing_refreshes")
-        rejected = metrics.add_group("rejected")
-        self._rejected = {reason: rejected.counter(str(reason)) for reason in Reason}
-        self._interval = Level(metrics.counter("refresh_interval_ms"))
-        self._budget = Level(metrics.counter("refresh_budget_per_s"))
+        self._lake = LakeRows(settings.lake) if settings.lake.folder else None
+        self._first_subtask = subtask_of(runtime_context) == 0
+        self._counts = StepCounts(runtime_context.get_metrics_group().add_group("headrace"))
+        self._asides = Asides(
+            settings, self._following, self._configuration.catalogue, self._backfill, self._counts
+        )
 
     def process_element(self, row: Row, ctx: KeyedBroadcastProcessFunction.ReadOnlyContext) -> Iterator[Row]:
         if not self._restored:
-            self._restore(ctx)
-        message = row[0]
-        now = time.time_ns() // 1_000_000
+            yield from self._restore(ctx)
+        payload = row[0]
+        now = _now()
         # A record without a timestamp has a negative one.
         record_time = stamped if (stamped := ctx.timestamp()) >= 0 else now
-        event = self._ingest.accept(message, record_time, now)
+        event = self._ingest.accept(payload, record_time, now)
         if (
             isinstance(event, Event)
-            and not message.startswith(OURS)
+            and not payload.startswith(OURS)
             and ctx.get_current_key().startswith(UNUSABLE)
         ):
             # It became readable between the key selector and here: its user's record is elsewhere.
@@ -168,7 +112,7 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
                 Reason.UNKNOWN_SCHEMA, "its schema became known too late to find its user; send it again"
             )
         if isinstance(event, Rejected):
-            yield self._dead_letter(event, row, record_time)
+            yield from self._asides.rejected(event, row, record_time)
             return
         stored = self._state.value()
         if stored is None:
@@ -178,73 +122,96 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         if event.type == "forget":
             if stored is not None and record_time < user.born:
                 # A retry of one that was obeyed: this record is of later events.
-                self._duplicates.inc()
+                self._counts.duplicates.inc()
             else:
                 yield from self._forget(user, now)
             return
-        window = self._drift_state.value() if self._step.needs_drift_window(user, event) else None
-        outcome = self._step.update(user, event, window)
+        example = self._asides.example(user, event)
+        window = self._drift_state.value() if self._following.needs_drift_window(user, event) else None
+        followed = self._following.update(user, event, window)
+        outcome = followed.outcome
         if outcome.refused is not None:
-            if outcome.refused == LATE:
-                behind = f"{user.last - event.time} ms behind the user's latest event"
-                yield self._dead_letter(Rejected(Reason.LATE, behind), row, record_time)
-            else:
-                self._duplicates.inc()
+            yield from self._refuse(outcome, user, event, row, record_time)
             return
-        self._accepted.inc()
-        if event.type not in EVENT_TYPES:
-            self._unknown_types.inc()
+        self._counts.accept(event, followed)
+        self._clock.met(event.time, now)
+        if self._lake is not None:
+            user.lake_id = drawn_id(user.lake_id, secrets.token_bytes)
         state = encode_state(user)
         self._state.update(state)
         if outcome.drift_window is not None:
             self._drift_state.update(outcome.drift_window)
+        timers = ctx.timer_service()
+        request = None
         if self._settings.refresh_at_end:
             if user.n == 1:
-                ctx.timer_service().register_event_time_timer(END_OF_TIME)
-            request = None
+                timers.register_event_time_timer(END_OF_TIME)
         else:
-            request = (
-                self._ask(ctx.timer_service(), event, user, state, now) if outcome.changes_list else None
-            )
-        if request is not None or outcome.step is not None:
-            yield _row(user.uid, request, outcome)
+            self._wake(timers, user, event.time, now)
+            if not self._backfill.is_history(event.time):
+                request = self._ask(timers, event, user, state, now, followed)
+            elif (moment := self._backfill.met(user.uid, now)) is not None:
+                timers.register_processing_time_timer(moment)
+        cells = self._lake_cells(event, user, followed)
+        if request is not None or outcome.step is not None or cells:
+            yield user_row(user.uid, request, outcome.step, cells)
+        if (step := outcome.step) is not None and step.purchase is not None:
+            yield purchase_row(step, step.purchase)
+        if followed.transitions:
+            yield from self._asides.segments(user.uid, followed.transitions)
         if outcome.drift is not None:
-            self._drifts.inc()
-            yield _message(self._settings.drift_topic, DRIFT_ALERTS.encode(outcome.drift))
+            yield from self._asides.drift(outcome.drift)
+        yield from self._asides.heard(event, followed, example)
 
     def on_timer(self, timestamp: int, ctx: KeyedBroadcastProcessFunction.OnTimerContext) -> Iterator[Row]:
         stored = self._state.value()
         if stored is None:
             return
+        now = _now()
         user = decode_state(stored)
+        timers = ctx.timer_service()
         if self._settings.refresh_at_end:
-            edge, asked = FINAL, time.time_ns() // 1_000_000
+            transitions = self._following.advance(user, self._clock.latest or user.last)
+            yield from self._asides.segments(user.uid, transitions)
+            yield _request(user, encode_state(user), now, FINAL)
+        elif ctx.time_domain() is TimeDomain.EVENT_TIME:
+            yield from self._bring_up(timers, user, timestamp, now)
+        elif (again := self._backfill.postponed(user.uid, now)) is not None:
+            timers.register_processing_time_timer(again)
         else:
-            edge, asked = TRAILING, self._policy.fired(user.uid, time.time_ns() // 1_000_000)
-            self._trailing.inc()
-        yield _row(user.uid, encode_request(RefreshRequest(stored, asked, edge)), NOTHING_MORE)
+            yield from self._wall_timer(timers, user, stored, timestamp, now)
 
     def process_broadcast_element(
         self, row: Row, ctx: KeyedBroadcastProcessFunction.Context
     ) -> Iterator[Row]:
-        message, topic = row[0], row[1]
+        payload, topic = row[0], row[1]
         if topic == self._settings.catalog_topic:
-            applied = self._configuration.apply_item(message)
+            applied = self._configuration.apply_item(payload)
         else:
-            applied = self._configuration.apply_control(message)
+            applied = self._configuration.apply_control(payload)
         if applied.entry is not None:
             ctx.get_broadcast_state(CONFIGURATION).put(*applied.entry)
         if applied.status is not None and self._first_subtask:
-            yield _message(self._settings.control_status_topic, applied.status)
+            yield message(self._settings.control_status_topic, applied.status)
+        if applied.kind in (MODEL, RULE) and self._first_subtask:
+            yield beside(REFERENCE, REFERENCE, bytes(payload))
 
     def _category_of(self, item_id: str) -> str:
         return self._configuration.catalogue.get(item_id, NOTHING_KNOWN).category
 
-    def _restore(self, ctx: KeyedBroadcastProcessFunction.ReadOnlyContext) -> None:
-        """Take configuration up again after a restart: broadcast state is to be had with an element only."""
+    def _restore(self, ctx: KeyedBroadcastProcessFunction.ReadOnlyContext) -> Iterator[Row]:
+        """Take configuration up again after a restart: broadcast state is to be had with an element only.
+
+        What was in force and is not any more is told by every subtask: a bundle may be gone from one machine alone.
+        Which model serves, and which rules, is told again, since Redis may have been emptied meanwhile.
+        """
         self._restored = True
-        for key, value in ctx.get_broadcast_state(CONFIGURATION).items():
-            self._configuration.restore(key, value)
+        kept = dict(ctx.get_broadcast_state(CONFIGURATION).items())
+        for status in self._configuration.restore(kept):
+            yield message(self._settings.control_status_topic, status)
+        if self._first_subtask:
+            for offer in (*kept_of_kind(kept, MODEL), *kept_of_kind(kept, RULE)):
+                yield beside(REFERENCE, REFERENCE, offer)
 
     def _ask(
         self,
@@ -253,65 +220,130 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         user: UserState,
         state: bytes,
         now: int,
+        followed: Followed,
     ) -> bytes | None:
-        policy = self._policy
-        if self._pressure is not None and self._pressure.is_due(now):
-            policy.adapt(*self._pressure.read(now))
-            self._interval.set(int(policy.interval))
-            self._budget.set(int(policy.budget.rate))
+        """What the event asks the rank stage for: a list, or only to show what is known now."""
+        self._adapt(now)
         since = event.sent if event.sent is not None else now
+        policy, kind = (self._policy, LEADING) if followed.outcome.changes_list else (self._quiet, QUIET)
         edge, due = policy.ask(user.uid, now, since)
         if edge is Edge.LEADING:
-            self._leading.inc()
-            return encode_request(RefreshRequest(state, since, LEADING))
+            if kind == LEADING:
+                self._counts.leading.inc()
+            return encode_request(RefreshRequest(state, since, kind))
         if edge is Edge.TRAILING:
             timers.register_processing_time_timer(due)
         return None
 
+    def _adapt(self, now: int) -> None:
+        if self._pressure is not None and self._pressure.is_due(now):
+            self._policy.adapt(*self._pressure.read(now))
+            self._counts.interval.set(int(self._policy.interval))
+            self._counts.budget.set(int(self._policy.budget.rate))
+
+    def _wake(self, timers: TimerService, user: UserState, time: int, now: int) -> None:
+        """Have the user looked at again when time alone may change something."""
+        live = not self._backfill.is_history(time)
+        due = self._following.next_due(user)
+        event_time, wall = self._waking.timers(user.uid, due, now, live=live)
+        if event_time is not None:
+            timers.register_event_time_timer(event_time)
+        if wall is not None:
+            timers.register_processing_time_timer(wall)
+
+    def _wall_timer(
+        self, timers: TimerService, user: UserState, stored: bytes, timestamp: int, now: int
+    ) -> Iterator[Row]:
+        """A timer of the wall clock: of a cut-over, or of a list, a profile or a look at the user."""
+        moment = self._backfill.fired(user.uid, timestamp, user.last, now)
+        if moment is Moment.CUT_OVER:
+            yield from self._cut_over(timers, user, now)
+        elif moment is Moment.AGAIN:
+            if (again := self._backfill.met(user.uid, now)) is not None:
+                timers.register_processing_time_timer(again)
+        elif moment is Moment.NOT_OURS:
+            if self._waking.is_look(user.uid, timestamp):
+                yield from self._look(timers, user, now)
+                stored = encode_state(user)
+            if self._quiet.waits(user.uid, timestamp):
+                yield _request(user, stored, self._quiet.fired(user.uid, now), QUIET)
+            elif self._policy.waits(user.uid, timestamp) or not self._is_known(user.uid):
+                self._counts.trailing.inc()
+                yield _request(user, stored, self._policy.fired(user.uid, now), TRAILING)
+
+    def _is_known(self, uid: str) -> bool:
+        return self._policy.knows(uid) or self._quiet.knows(uid)
+
+    def _bring_up(self, timers: TimerService, user: UserState, to: int, now: int) -> Iterator[Row]:
+        """Let time pass for a user, up to the event time `to`."""
+        self._waking.fired(user.uid, to)
+        transitions = self._following.advance(user, to)
+        self._wake(timers, user, to, now)
+        if not transitions:
+            return
+        state = encode_state(user)
+        self._state.update(state)
+        yield from self._asides.segments(user.uid, transitions)
+        if not self._backfill.is_history(transitions[-1].at):
+            edge, due = self._quiet.ask(user.uid, now, now)
+            if edge is Edge.LEADING:
+                yield _request(user, state, now, QUIET)
+            elif edge is Edge.TRAILING:
+                timers.register_processing_time_timer(due)
+
+    def _look(self, timers: TimerService, user: UserState, now: int) -> Iterator[Row]:
+        """Bring a user up to what is due, if it has come by the wall clock; else look again later."""
+        due = self._following.next_due(user)
+        if due is None:
+            return
+        if self._waking.has_come(due, now):
+            yield from self._bring_up(timers, user, due, now)
+        elif (
+            not self._backfill.is_history(user.last)
+            and (wall := self._waking.look(user.uid, due, now)) is not None
+        ):
+            timers.register_processing_time_timer(wall)
+
+    def _cut_over(self, timers: TimerService, user: UserState, now: int) -> Iterator[Row]:
+        """History has run dry: bring the user to the cut-over, in silence, and ask for their list once."""
+        self._following.advance(user, self._backfill.until - 1)
+        state = encode_state(user)
+        self._state.update(state)
+        self._wake(timers, user, self._backfill.until, now)
+        yield _request(user, state, now, TRAILING)
+
+    def _lake_cells(self, event: Event, user: UserState, followed: Followed) -> Cells:
+        if self._lake is None:
+            return ()
+        return self._lake.cells(event, user, user.consent, kind_of(followed.verdict.marks)) or ()
+
     def _forget(self, user: UserState, now: int) -> Iterator[Row]:
         self._state.clear()
         self._drift_state.clear()
-        self._accepted.inc()
-        yield _row(user.uid, encode_request(RefreshRequest(encode_state(user), now, FORGET)), NOTHING_MORE)
+        self._counts.accepted.inc()
+        left = [Transition(segment, False, user.last, 0) for segment in user.segments]
+        yield from self._asides.segments(user.uid, left)
+        yield _request(user, encode_state(user), now, FORGET)
 
-    def _dead_letter(self, rejected: Rejected, row: Row, record_time: int) -> Row:
-        self._rejected[rejected.reason].inc()
-        letter = dead_letter(rejected, row[0], self._settings.events_topic, row[1], row[2], record_time)
-        return _message(self._settings.dead_letters_topic, DEAD_LETTERS.encode(letter))
-
-
-def _row(uid: str, request: bytes | None, outcome: StepOutcome) -> Row:
-    step = outcome.step
-    if step is None:
-        return Row(uid, request, None, (), (), None, None, None, None, None)
-    return Row(
-        uid, request, step.item, step.prev, step.scopes, step.weight, step.session, step.time, None, None
-    )
-
-
-def _message(topic: str, payload: bytes) -> Row:
-    return Row(None, None, None, (), (), None, None, None, topic, payload)
+    def _refuse(
+        self, outcome: StepOutcome, user: UserState, event: Event, row: Row, record_time: int
+    ) -> Iterator[Row]:
+        if outcome.refused == LATE:
+            behind = f"{user.last - event.time} ms behind the user's latest event"
+            yield from self._asides.rejected(Rejected(Reason.LATE, behind), row, record_time)
+        elif outcome.refused == BAD_ATTRIBUTES:
+            bad = Rejected(Reason.BAD_ATTRIBUTES, outcome.detail)
+            yield from self._asides.rejected(bad, row, record_time)
+        else:
+            self._counts.duplicates.inc()
 
 
-def _subtask(context: RuntimeContext) -> int:
-    # PyFlink's own method asks for one that Flink 2 no longer has.
-    return int(context._runtime_context.getTaskInfo().getIndexOfThisSubtask())
+def _request(user: UserState, state: bytes, asked: int, edge: int) -> Row:
+    """Ask the rank stage for a user, whose record is `state`. Whoever was tagged since is shown without a list."""
+    if user.traffic.marks and edge != FORGET:
+        edge = QUIET
+    return user_row(user.uid, encode_request(RefreshRequest(state, asked, edge)))
 
 
-def _bytes_state(name: str, ttl: StateTtlConfig) -> ValueStateDescriptor:
-    # PRIMITIVE_ARRAY(BYTE) cannot be read in thread mode while it is empty; bytes pickle cheaply.
-    descriptor = ValueStateDescriptor(name, Types.PICKLED_BYTE_ARRAY())
-    descriptor.enable_time_to_live(ttl)
-    return descriptor
-
-
-def _ttl(days: int) -> StateTtlConfig:
-    # The default clean-up asks the client's gateway, which a TaskManager does not have.
-    return (
-        StateTtlConfig.new_builder(Time.days(days))
-        .set_update_type(StateTtlConfig.UpdateType.OnCreateAndWrite)
-        .disable_cleanup_in_background()
-        .cleanup_incrementally(5, False)
-        .cleanup_in_rocksdb_compact_filter(1000, "unused")
-        .build()
-    )
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -29,13 +29,28 @@ def add_item_hash(stored: bytes, item_id: str, most: int) -> bytes:
     (8, True)
     """
     entry = item_hash(item_id).to_bytes(HASH_BYTES, "little")
+    place = _place(stored, entry)
+    if place >= 0:
+        stored = stored[:place] + stored[place + HASH_BYTES :]
+    return (stored + entry)[-most * HASH_BYTES :]
+
+
+def has_item_hash(stored: bytes, item_id: str) -> bool:
+    """Whether the item is among the stored hashes.
+
+    >>> has_item_hash(add_item_hash(b"", "a", 2), "a"), has_item_hash(b"", "a")
+    (True, False)
+    """
+    return _place(stored, item_hash(item_id).to_bytes(HASH_BYTES, "little")) >= 0
+
+
+def _place(stored: bytes, entry: bytes) -> int:
+    """Where a hash stands, -1 where it does not."""
     place = stored.find(entry)
     while place > 0 and place % HASH_BYTES:
         # Found across two entries: look on from the next byte.
         place = stored.find(entry, place + 1)
-    if place >= 0:
-        stored = stored[:place] + stored[place + HASH_BYTES :]
-    return (stored + entry)[-most * HASH_BYTES :]
+    return place
 
 
 def hashes_of(stored: bytes) -> NDArray[np.uint32]:

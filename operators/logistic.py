@@ -6,8 +6,9 @@ functions to river's own classes.
 
 from __future__ import annotations
 
-from math import exp
+from math import exp, log
 
+from operators.losses import log_gradient
 from operators.sketch import SKETCH_DIM, Sketch
 
 PRICE = SKETCH_DIM
@@ -15,8 +16,6 @@ PRICE_SQUARED = SKETCH_DIM + 1
 INTERCEPT = SKETCH_DIM + 2
 WEIGHTS = SKETCH_DIM + 3
 """Layout of the stored weights: the sketch's places, price, squared price, intercept."""
-
-_STEEP = 18.0
 
 
 def priced(category: Sketch, position: float) -> Sketch:
@@ -39,6 +38,17 @@ def sigmoid(raw: float) -> float:
     if raw > 30.0:
         return 1.0
     return 1.0 / (1.0 + exp(-raw))
+
+
+def log_odds_of(probability: float) -> float:
+    """What `sigmoid` makes this probability of, within ±30.
+
+    >>> log_odds_of(0.5), log_odds_of(1.0), log_odds_of(0.0)
+    (0.0, 30.0, -30.0)
+    """
+    if not 0.0 < probability < 1.0:
+        return 60.0 * probability - 30.0
+    return log(probability / (1.0 - probability))
 
 
 def raw_score(weights: list[float] | tuple[float, ...], example: Sketch) -> float:
@@ -71,18 +81,7 @@ def sgd_step(
     >>> weights[0], weights[INTERCEPT]
     (0.25, 0.05)
     """
-    raw = raw_score(weights, example)
-    if -_STEEP <= raw <= _STEEP:
-        gradient = (1.0 / (1.0 + exp(-raw)) - label) * weight
-    else:
-        gradient = _steep_gradient(raw, label) * weight
+    gradient = log_gradient(raw_score(weights, example), label) * weight
     weights[INTERCEPT] -= intercept_rate * gradient
     for place, value in example:
         weights[place] -= rate * (gradient * value + l2 * weights[place])
-
-
-def _steep_gradient(raw: float, label: int) -> float:
-    """river's gradient of the log loss where it no longer evaluates the logistic function."""
-    sign = 1.0 if label else -1.0
-    margin = raw * sign
-    return -sign * exp(-margin) if margin > 0 else -sign

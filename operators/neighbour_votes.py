@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from operators.compiled import compiled_in_place
 from operators.factor_neighbours import FactorArrays
 from operators.ranked_rows import RowArrays
-from operators.score_sheet import COVISIT, FACTORS, KNN, ScoreSheet, place_of
+from operators.score_sheet import FACTORS, KNN, ScoreSheet, place_of
 from operators.session_index import SessionArrays
 from operators.session_knn import KnnScratch, rarity
 
@@ -20,16 +20,21 @@ def vote_by_sessions(
     sessions: SessionArrays,
     near: KnnScratch,
     found: int,
+    recent: NDArray[np.int32],
     now: int,
     half_life: float,
     power: float,
+    fade: NDArray[np.float32],
     log_held: float,
     sheet: ScoreSheet,
     listed: int,
 ) -> int:
     """The `found` nearest sessions vote for what they hold, each by similarity^power, halved per half-life
-    (ms) of its age; then an item counts the more the rarer it is. How many items are listed by now."""
-    held, length, last, log_count = sessions.item, sessions.length, sessions.last, sessions.log_count
+    (ms) of its age, times `fade` float32[F] at the item's distance from the newest shared one: entry 0 is for
+    that item, entry d for what lies d steps away on either side (1 in its own step), the last for all
+    beyond. Then an item counts the more the rarer it is. How many items are listed by now."""
+    held, step, length, last = sessions.item, sessions.step, sessions.length, sessions.last
+    log_count = sessions.log_count
     slot, items, anchor, score = sheet.slot, sheet.item, sheet.anchor, sheet.score[KNN]
     row_of, nearness, newest_shared = near.row, near.score, near.newest_shared
     decay = _LN_2 / half_life
@@ -37,7 +42,14 @@ def vote_by_sessions(
     for k in range(found):
         row = row_of[k]
         age = max(now - last[row], 0)
-        vote = np.exp(power * np.log(np.float64(nearness[k])) - decay * age)
+        vote = np.float64(nearness[k]) * np.exp(-decay * age)
+        if power != 1.0:
+            vote *= np.exp((power - 1.0) * np.log(np.float64(nearness[k])))
+        shared, at = recent[newest_shared[k]], 0
+        for j in range(length[row]):
+            if held[row, j] == shared:
+                at = step[row, j]
+                break
         for j in range(length[row]):
             item = held[row, j]
             if item < 0:
@@ -48,7 +60,8 @@ def vote_by_sessions(
             if place == listed:
                 listed += 1
                 anchor[place] = newest_shared[k]
-            score[place] += vote
+            away = 0 if item == shared else max(abs(step[row, j] - at), 1)
+            score[place] += vote * fade[min(away, len(fade) - 1)]
     for place in range(first, listed):
         score[place] *= rarity(log_count, items[place], log_held)
     return listed
@@ -57,6 +70,7 @@ def vote_by_sessions(
 @compiled_in_place
 def vote_by_pairs(
     rows: RowArrays,
+    column: int,
     log_count: NDArray[np.float32],
     log_held: float,
     recent: NDArray[np.int32],
@@ -64,14 +78,22 @@ def vote_by_pairs(
     sheet: ScoreSheet,
     listed: int,
 ) -> int:
-    """What goes with each recent item, by its strength and its rarity. How many items are listed by now."""
+    """What goes with each recent item, by its share of all that does and its rarity: scores of a column. How many
+    items are listed by now."""
     member, log_score, filled = rows.member, rows.score, rows.filled
-    slot, items, score = sheet.slot, sheet.item, sheet.score[COVISIT]
-    gains, anchor = sheet.gain, sheet.anchor
+    slot, items, score = sheet.slot, sheet.item, sheet.score[column]
+    gains, anchor, strengths = sheet.gain, sheet.anchor, sheet.strength
     for j in range(len(recent)):
         seed = recent[j]
-        if seed < 0 or weights[j] <= 0.0:
+        if seed < 0:
             break
+        if weights[j] <= 0.0:
+            continue
+        together = 0.0
+        for k in range(filled[seed]):
+            strengths[k] = np.exp(log_score[seed, k] - log_score[seed, 0])
+            together += strengths[k]
+        share = weights[j] / together if filled[seed] else 0.0
         for k in range(filled[seed]):
             item = member[seed, k]
             place = place_of(slot, items, listed, item)
@@ -79,8 +101,7 @@ def vote_by_pairs(
                 continue
             if place == listed:
                 listed += 1
-            strength = np.exp(log_score[seed, k] - log_score[seed, 0])
-            gain = weights[j] * strength * rarity(log_count, item, log_held)
+            gain = share * strengths[k] * rarity(log_count, item, log_held)
             score[place] += gain
             if gain > gains[place]:
                 gains[place] = gain

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
+from operators.onnx_session import UnusableGraph, open_session
 
-class UnusableGraph(ValueError):  # noqa: N818 (named for what it says)
-    """An ONNX graph that does not load, or does not take float32[n, F] and return float32[n]."""
+__all__ = ["OnnxScorer", "UnusableGraph"]
 
 
 class OnnxScorer:
@@ -19,18 +18,8 @@ class OnnxScorer:
     """
 
     def __init__(self, graph: bytes, width: int) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime raises its own types, which share no base but Exception
-            raise UnusableGraph(f"onnxruntime cannot load the graph: {error}") from error
+        self._session = open_session(graph)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        if len(inputs) != 1 or len(outputs) != 1:
-            raise UnusableGraph(f"{len(inputs)} inputs and {len(outputs)} outputs; one of each is needed")
         if inputs[0].type != "tensor(float)" or len(inputs[0].shape) != 2 or inputs[0].shape[1] != width:
             raise UnusableGraph(
                 f"the graph takes {inputs[0].type} of shape {inputs[0].shape}; float32[n, {width}] is needed"

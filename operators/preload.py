@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import struct
-import time
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from kafka import KafkaConsumer, TopicPartition
-
 from operators.control import Configuration
+from operators.held_topic import HeldTopic
+from operators.kafka_access import KafkaAccess
+from schemas.codec import CONTROLS
+from schemas.reason import UndecodableRecord
 from schemas.schema_book import SchemaBook
 from schemas.schema_registry import SchemaRegistry
 
@@ -23,11 +25,11 @@ _LENGTH = struct.Struct("<I")
 class Preload:
     """Where control messages, catalogue entries and schemas are read from before the first event.
 
-    `control_topic` is read whole, with `brokers`; `items_file` is a file of `write_messages`; `registry` is the
+    `control_topic` is read whole, from `kafka`; `items_file` is a file of `write_messages`; `registry` is the
     URL of a schema registry. All may be absent.
     """
 
-    brokers: str | None = None
+    kafka: KafkaAccess | None = None
     control_topic: str | None = None
     items_file: str | None = None
     registry: str | None = None
@@ -41,18 +43,34 @@ class Preload:
         book = _shared_book(self.registry)
         configuration = Configuration(book)
         for message in self.control():
-            configuration.apply_control(message)
+            if _kind(message) == "schema":
+                configuration.apply_control(message)
         return book
 
     def control(self) -> list[bytes]:
         """The control messages in force."""
-        if self.brokers is None or self.control_topic is None:
+        if self.kafka is None or self.control_topic is None:
             return []
-        return list(read_topic(self.brokers, self.control_topic))
+        return list(read_topic(self.kafka, self.control_topic))
+
+    def catalogue(self, topic: str) -> Iterator[tuple[bytes, int]]:
+        """The catalogue messages that a topic holds, each with its time (ms); none without Kafka."""
+        if self.kafka is not None:
+            with closing(HeldTopic(self.kafka, topic, _PATIENCE_S)) as held:
+                yield from (
+                    (record.value, record.timestamp) for record in held.held() if record.value is not None
+                )
 
     def items(self) -> Iterator[bytes]:
         """The catalogue messages of the items file."""
         return read_messages(Path(self.items_file)) if self.items_file else iter(())
+
+
+def _kind(message: bytes) -> str | None:
+    try:
+        return CONTROLS.decode(message).kind
+    except UndecodableRecord:
+        return None
 
 
 @cache
@@ -60,25 +78,10 @@ def _shared_book(registry: str | None) -> SchemaBook:
     return SchemaBook(SchemaRegistry(registry) if registry else None)
 
 
-def read_topic(brokers: str, topic: str) -> Iterator[bytes]:
-    """Every message that a topic holds now, oldest first in each partition."""
-    consumer = KafkaConsumer(bootstrap_servers=brokers.split(","), enable_auto_commit=False)
-    try:
-        partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
-        ends = consumer.end_offsets(partitions) if partitions else {}
-        until = time.monotonic() + _PATIENCE_S
-        for partition in partitions:
-            consumer.assign([partition])
-            consumer.seek_to_beginning(partition)
-            while consumer.position(partition) < ends[partition]:
-                if time.monotonic() > until:
-                    raise TimeoutError(
-                        f"topic {topic} at {brokers} could not be read within {_PATIENCE_S:.0f} s"
-                    )
-                for records in consumer.poll(timeout_ms=500).values():
-                    yield from (record.value for record in records if record.value is not None)
-    finally:
-        consumer.close()
+def read_topic(kafka: KafkaAccess, topic: str) -> Iterator[bytes]:
+    """Every message that a topic holds now, oldest first in each partition. Raises `TopicSilent`."""
+    with closing(HeldTopic(kafka, topic, _PATIENCE_S)) as held:
+        yield from (record.value for record in held.held() if record.value is not None)
 
 
 def write_messages(path: Path, messages: Iterable[bytes]) -> int:

@@ -8,21 +8,17 @@ are in `docs/quality.md`.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from operators.judgements import JudgementLog
+from operators.list_rules import BrokenList, fault_of, touches
 from operators.numbering import Numbering
 from operators.prequential_score import Evaluation, Score, score_of
 from schemas.records import Event
-
-TOUCHING = frozenset({"view", "click", "like", "rating", "add_to_cart", "purchase"})
-"""Event types by which a user touches the event's item."""
-
-LENGTH = 20
-"""Places of a list."""
 
 
 class Visit(NamedTuple):
@@ -50,17 +46,14 @@ class Recommender(Protocol):
         ...
 
 
-class BrokenList(ValueError):  # noqa: N818 (named for what it says, as the other refusals)
-    """A list that the protocol does not allow; the message names the recommender and what is wrong."""
-
-
 class Prequential:
     """Runs recommenders side by side over one stream of events, and keeps the ranks of the touched items.
 
     `take` must be called in the order of time. An event counts when its user has an earlier touching event
     and has not touched the item before, and when its time is at least `count_from` (ms); it is strict when it
     is also later than the user's previous touching event. All lists for an event are made before anybody
-    learns from it. `items` numbers the items; those it holds at first may be listed from the start.
+    learns from it. `items` numbers the items; those it holds at first may be listed from the start. Where
+    `judges` is given, only events that it agrees to count. `log` is told of each judgement.
 
     >>> class Alphabetical:
     ...     name = "alphabetical"
@@ -73,10 +66,19 @@ class Prequential:
     (1, 0, 1.0)
     """
 
-    def __init__(self, recommenders: Sequence[Recommender], items: Numbering, count_from: int = 0) -> None:
+    def __init__(
+        self,
+        recommenders: Sequence[Recommender],
+        items: Numbering,
+        count_from: int = 0,
+        judges: Callable[[Event], bool] | None = None,
+        log: JudgementLog | None = None,
+    ) -> None:
         self._recommenders = list(recommenders)
         self._items = items
         self._count_from = count_from
+        self._judges = judges
+        self._log = log
         self._users = Numbering()
         self._touched: list[array[int]] = []
         self._last: list[int] = []
@@ -113,12 +115,14 @@ class Prequential:
         self.events += 1
         user = self._user(event.user_id)
         item = -1
-        if event.item_id is not None and event.type in TOUCHING:
+        if event.item_id is not None and touches(event):
             self.touching += 1
-            self._judge(user, event.item_id, event.time)
+            self._judge(user, event, event.item_id)
             # Only now does the item get its number: no list can have held an item that was not known before.
             item = self._items.number(event.item_id)
             self._remember(user, item, event.time)
+            if self._log is not None:
+                self._log.touched(user, item)
         visit = Visit(event, user, item)
         for recommender in self._recommenders:
             recommender.learn(visit)
@@ -156,6 +160,10 @@ class Prequential:
         named = zip(self._recommenders, self._ranks, strict=True)
         return {recommender.name: np.array(ranks, np.uint8) for recommender, ranks in named}
 
+    def strict_events(self) -> NDArray[np.bool_]:
+        """bool[counting]: which of the counting events were strict."""
+        return np.array(self._strict, np.uint8).astype(np.bool_)
+
     def _user(self, user_id: str) -> int:
         user = self._users.number(user_id)
         if user == len(self._touched):
@@ -163,31 +171,36 @@ class Prequential:
             self._last.append(0)
         return user
 
-    def _judge(self, user: int, item_id: str, time: int) -> None:
-        touched = self._touched[user]
+    def _judge(self, user: int, event: Event, item_id: str) -> None:
+        touched, time = self._touched[user], event.time
         if not touched or time < self._count_from:
             return
         item = self._items.find(item_id)
         if item >= 0 and (user << 32 | item) in self._pairs:
             return
+        if self._judges is not None and not self._judges(event):
+            return
         taken = np.array(touched, np.int32)
-        self._strict.append(time > self._last[user])
+        strict = time > self._last[user]
+        self._strict.append(strict)
+        lists: list[Sequence[int]] = []
         for recommender, ranks, listed in zip(self._recommenders, self._ranks, self._listed, strict=True):
             made = recommender.recommend(user, time, taken)
             self._check(recommender.name, user, made)
             listed.update(made)
             ranks.append(made.index(item) + 1 if item in made else 0)
+            lists.append(made)
+        if self._log is not None:
+            self._log.judged(user, item, time, strict, lists)
 
     def _check(self, name: str, user: int, made: Sequence[int]) -> None:
-        wrong = None
-        if len(made) > LENGTH:
-            wrong = f"holds {len(made)} items; at most {LENGTH} are allowed"
-        elif len(set(made)) < len(made):
-            wrong = "holds an item twice"
-        elif made and not 0 <= min(made) <= max(made) < len(self._items):
-            wrong = "holds an item that no earlier event showed: it has seen the future"
-        elif any((user << 32 | item) in self._pairs for item in made):
-            wrong = "holds an item that the user touched"
+        wrong = fault_of(
+            made,
+            len(self._items),
+            "holds an item that no earlier event showed: it has seen the future",
+            lambda item: (user << 32 | item) in self._pairs,
+            "holds an item that the user touched",
+        )
         if wrong:
             whose = self._users.names[user]
             raise BrokenList(f"{name}: the list of user {whose} at counting event {self.counting} {wrong}")

@@ -39,6 +39,7 @@ class Pressure:
         self._names = RedisKeys(gauge.prefix)
         self._due = 0
         self._before: dict[str, WorkerReading] = {}
+        self._alive: list[str] = []
 
     def is_due(self, now: int) -> bool:
         """Whether it is time to read again."""
@@ -66,11 +67,14 @@ class Pressure:
         return (spent / lists if lists > 0 else 0.0), (delays.quantile(0.5) if delays.total else 0.0)
 
     def _read_workers(self, now: int) -> dict[str, WorkerReading]:
-        known: dict[bytes, bytes] = self._redis.hgetall(self._names.stats(WORKERS))  # type: ignore[assignment]
+        """One round trip: the stream waits for it. A worker that is new is read from the next one on."""
+        names = self._names
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.hgetall(names.stats(WORKERS))
+        for worker in self._alive:
+            pipeline.hgetall(names.stats(worker))
+        known, *answers = pipeline.execute()
         alive = [name.decode() for name, at in known.items() if now - int(at) < 10 * EVERY_MS]
-        found = {}
-        for name in alive:
-            raw: dict[bytes, bytes] = self._redis.hgetall(self._names.stats(name))  # type: ignore[assignment]
-            if (reading := worker_reading(raw)) is not None:
-                found[name] = reading
-        return found
+        readings = zip(self._alive, map(worker_reading, answers), strict=True)
+        self._alive = alive
+        return {worker: reading for worker, reading in readings if reading is not None and worker in alive}

@@ -51,7 +51,7 @@ class RankedRows:
 
         Scores that are not finite, and rows or members below 0, are left out.
         """
-        _raise_scores(
+        raise_in(
             self.arrays, np.array(rows, np.int32), np.array(members, np.int32), np.array(scores, np.float64)
         )
 
@@ -74,7 +74,7 @@ class RankedRows:
 
 
 @compiled
-def _raise_scores(
+def raise_in(
     held: RowArrays, rows: NDArray[np.int32], members: NDArray[np.int32], scores: NDArray[np.float64]
 ) -> None:
     width = held.member.shape[1]
@@ -113,7 +113,7 @@ def _forget(held: RowArrays, freed: NDArray[np.bool_], rows_too: bool) -> None:
         kept = 0
         for place in range(held.filled[row]):
             member = held.member[row, place]
-            if not freed[member]:
+            if member >= len(freed) or not freed[member]:
                 held.member[row, kept] = member
                 held.score[row, kept] = held.score[row, place]
                 kept += 1

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from operators.barred_items import BarredItems
+from operators.blend import blended
 from operators.bundle import Bundle
-from operators.candidates import SOURCES, CandidateFinder, Candidates, CandidateSettings
+from operators.candidates import CandidateFinder, Candidates
+from operators.exploration import Exploration
 from operators.factor_neighbours import FactorNeighbours
-from operators.features import features
+from operators.feature_plan import FeaturePlan
 from operators.list_filling import fill
-from operators.reasons import FOR_YOU, because_of, trending_in
+from operators.list_reasons import reasons_of
+from operators.rank_settings import RankSettings, blend_of
+from operators.ranked_list import RankedList, said_for_you, said_new
 from operators.selection import select
 from operators.shelf import Shelf
 from operators.user_batch import UserBatch
+from operators.user_step import StepSettings
 from schemas.state import UserState
 
 NO_BUNDLE = "blend"
@@ -26,69 +31,51 @@ NO_BUNDLE = "blend"
 SCORE_DIGITS = 6
 """Decimals of a score."""
 
-NEIGHBOURS, TRENDS, OTHER = range(3)
-SOURCE_KINDS = np.array([NEIGHBOURS, NEIGHBOURS, TRENDS, TRENDS, OTHER])
-"""What kind of reason each of `SOURCES` gives."""
 
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """A batch of users with their candidates, of which row k has the score `scores[k]` (float32[n]).
 
-@dataclass(frozen=True)
-class RankSettings:
-    """How lists are made. `blend` weighs what the sources say where no trained ranker does.
-
-    What the user touched is left out, as far back as the record remembers; without `exclude_touched` only
-    what they bought, and without `exclude_bought` not even that. Raises `ValueError` for a source that there is not.
+    `rows` float32[n, features] are what a trained ranker scored; None: none did.
     """
 
-    length: int = 20
-    exclude_touched: bool = True
-    exclude_bought: bool = True
-    candidates: CandidateSettings = CandidateSettings()
-    blend: Mapping[str, float] = field(
-        default_factory=lambda: {
-            "session_knn": 1.0,
-            "covisit": 0.5,
-            "trending": 0.05,
-            "category_trending": 0.05,
-            "factors": 0.3,
-        }
-    )
+    users: UserBatch
+    candidates: Candidates
+    scores: NDArray[np.float32]
+    rows: NDArray[np.float32] | None = None
 
-    def __post_init__(self) -> None:
-        if unknown := sorted(set(self.blend) - set(SOURCES)):
-            raise ValueError(f"rank.blend: unknown source {unknown[0]!r}; known: {', '.join(SOURCES)}")
+
+Compare = Callable[[UserBatch, Candidates, NDArray[np.int32]], None]
+"""Takes users, candidates, and for each user the chosen rows of the candidates, as `select` gives them."""
 
 
 @dataclass(frozen=True, eq=False)
-class RankedList:
-    """One user's list, best first. Scores keep six decimals.
+class MadeLists:
+    """A batch of lists with what they were made from and by.
 
-    `whys[k]` is the reason of `items[k]`, `said[k]` float32[len(SOURCES)] what each source said for it, 0
-    (nothing) to 1.
+    `filled[k]` are the items that made list k as long as asked for, where sources named too few. Of the lists in
+    `moved` it does not tell all: a context rule had a hand in them.
     """
 
-    items: list[str]
-    scores: list[float]
-    whys: list[str]
-    said: NDArray[np.float32]
-    model: str
+    scored: Scored
+    filled: Mapping[int, Sequence[str]]
+    lists: Sequence[RankedList]
+    moved: frozenset[int]
+    shelf: Shelf
+    settings: RankSettings
+    exploration: Exploration
+    bundle: Bundle | None
 
-    @property
-    def sources(self) -> list[dict[str, float]]:
-        """By place, what each source that named the item said for it."""
-        return [
-            {name: value for name, value in zip(SOURCES, values, strict=True) if value}
-            for values in self.said.tolist()
-        ]
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, RankedList):
-            return NotImplemented
-        mine = (self.items, self.scores, self.whys, self.model, self.said.tolist())
-        return mine == (other.items, other.scores, other.whys, other.model, other.said.tolist())
+Record = Callable[[MadeLists], None]
+"""Takes a batch of lists that were made, while the shelf is as it was."""
 
 
 class Ranker:
     """Makes lists for batches of users, with or without a model bundle. For one thread at a time.
+
+    `step` says how users are followed, and so how features of their profiles are read. Raises `UnknownFeatures`
+    where the bundle wants a feature that cannot be computed.
 
     >>> from operators.shelf_records import Popularity
     >>> shelf = Shelf()
@@ -99,18 +86,26 @@ class Ranker:
     """
 
     def __init__(
-        self, shelf: Shelf, settings: RankSettings = RankSettings(), bundle: Bundle | None = None
+        self,
+        shelf: Shelf,
+        settings: RankSettings = RankSettings(),
+        bundle: Bundle | None = None,
+        step: StepSettings = StepSettings(),
     ) -> None:
         self._shelf = shelf
         self._settings = settings
         self._bundle = bundle
-        self._blend = np.array([settings.blend.get(source, 0.0) for source in SOURCES], np.float32)
+        self._blend = blend_of(settings.blend)
         self._factors = (
             FactorNeighbours.none()
             if bundle is None
             else FactorNeighbours(bundle.item_ids, bundle.neighbours, bundle.neighbour_scores)
         )
         self._finder = CandidateFinder(shelf, settings.candidates, self._factors)
+        self._exploration = Exploration(settings.explore, shelf)
+        self._plan = (
+            FeaturePlan(bundle.features, step) if bundle is not None and bundle.has_ranker else FeaturePlan()
+        )
         self.model = NO_BUNDLE if bundle is None else bundle.name
 
     def rank(
@@ -118,28 +113,125 @@ class Ranker:
         states: Sequence[UserState],
         now_ms: Sequence[int],
         exclude: Sequence[Sequence[str]] | None = None,
+        compare: Compare | None = None,
+        record: Record | None = None,
     ) -> list[RankedList]:
         """One list per state, as at its `now_ms`; `exclude[k]` are item ids that list k may not hold.
 
         The list of a user does not depend on who else is in the batch. It is as long as asked for while the
-        shelf knows that many items that may be shown. Takes the shelf's lock.
+        shelf knows that many items that may be shown. Takes the shelf's lock. `compare` and `record` are told,
+        once the lists are made, what they were made from.
         """
         if not states:
             return []
         with self._shelf.lock:
             users, candidates = self._candidates(states, now_ms, exclude)
-            scores = self._scores(users, candidates)
+            scored, length = self.scored(users, candidates), self._settings.length
             chosen = select(
-                self._shelf.catalogue.arrays, candidates.item, candidates.start, scores, self._settings.length
+                self._shelf.catalogue.arrays, candidates.item, candidates.start, scored.scores, length
             )
-            lists = self._render(users, candidates, scores, chosen)
+            lists = self.lists(scored, chosen)
+            filled: dict[int, list[str]] = {}
             for k, made in enumerate(lists):
-                if len(made.items) < self._settings.length:
-                    barred = set(exclude[k]) if exclude is not None else set()
-                    market, now, hashes = int(users.market[k]), int(users.now[k]), self._hashes(states[k])
-                    fill(made.items, self._settings.length, self._shelf, market, now, barred, hashes)
-                    lists[k] = _said_for_you(made)
+                barred = exclude[k] if exclude is not None else ()
+                lists[k] = self.filled(users, k, made, length, barred, self._not_shown, told=filled)
+            if compare is not None:
+                compare(users, candidates, chosen)
+            if record is not None:
+                record(self.made(scored, filled, lists))
         return lists
+
+    @property
+    def shelf(self) -> Shelf:
+        """The shelf that it ranks from."""
+        return self._shelf
+
+    @property
+    def settings(self) -> RankSettings:
+        """How it makes lists."""
+        return self._settings
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether a trained ranker scores, and not the blend."""
+        return self._bundle is not None and self._bundle.has_ranker
+
+    @property
+    def factors(self) -> FactorNeighbours:
+        """The bundle's neighbours, none where it has no bundle."""
+        return self._factors
+
+    def find(self, users: UserBatch, barred: BarredItems) -> Candidates:
+        """The candidates of a batch. Hold the shelf's lock."""
+        return self._finder.find(users, barred)
+
+    def scored(self, users: UserBatch, candidates: Candidates) -> Scored:
+        """The candidates with the trained ranker's scores, or the blend's. Hold the shelf's lock."""
+        rows = self._rows(users, candidates)
+        return Scored(users, candidates, self._scores(candidates, rows), rows)
+
+    def made(
+        self,
+        scored: Scored,
+        filled: Mapping[int, Sequence[str]],
+        lists: Sequence[RankedList],
+        moved: frozenset[int] = frozenset(),
+    ) -> MadeLists:
+        """Lists of a batch with what they were made from and by."""
+        return MadeLists(
+            scored, filled, lists, moved, self._shelf, self._settings, self._exploration, self._bundle
+        )
+
+    def _rows(self, users: UserBatch, candidates: Candidates) -> NDArray[np.float32] | None:
+        """The features of the candidates, where a trained ranker scores."""
+        bundle = self._bundle
+        if bundle is None or not bundle.has_ranker:
+            return None
+        row = self._factors.numbered(self._shelf).row
+        return self._plan.rows(candidates, users, self._shelf, row, bundle.factors, bundle.sequence)
+
+    def _scores(self, candidates: Candidates, rows: NDArray[np.float32] | None) -> NDArray[np.float32]:
+        if rows is None or self._bundle is None:
+            return blended(candidates.scores, self._blend)
+        return self._bundle.score(rows)
+
+    def lists(
+        self, scored: Scored, chosen: NDArray[np.int32], blend: NDArray[np.float32] | None = None
+    ) -> list[RankedList]:
+        """The lists of chosen rows, int32[m, length] as `select` gives them. Hold the shelf's lock.
+
+        `blend` float32[len(SOURCES)] weighs the sources where one of them gives the reason.
+        """
+        return self._render(scored, chosen, self._blend if blend is None else blend)
+
+    def filled(
+        self,
+        users: UserBatch,
+        k: int,
+        made: RankedList,
+        length: int,
+        barred: Sequence[str],
+        not_shown: Callable[[UserState], bytes],
+        passes: Callable[[int], bool] | None = None,
+        told: dict[int, list[str]] | None = None,
+    ) -> RankedList:
+        """List k with some places for new items, and lengthened to `length` where possible.
+
+        Neither `barred` ids nor items of the hashes in `not_shown` are put in, nor those whose number does not pass.
+        `told[k]` will name the items that lengthened it. Hold the shelf's lock.
+        """
+        state, now, market = users.states[k], int(users.now[k]), int(users.market[k])
+        offers = self._exploration.places(state.uid, state.n, length, now)
+        if passes is not None:
+            offers = [(place, item) for place, item in offers if passes(item)]
+        if len(made.items) < length or offers:
+            ids, hashes = set(barred), not_shown(state)
+            fill(made.items, length, self._shelf, market, now, ids, hashes, passes)
+            if told is not None:
+                told[k] = made.items[len(made.scores) :]
+            new = self._exploration.put_in(made.items, offers, market, now, ids, hashes)
+            return said_new(said_for_you(made), new)
+        return made
 
     def _candidates(
         self,
@@ -149,33 +241,20 @@ class Ranker:
     ) -> tuple[UserBatch, Candidates]:
         """What `rank` chooses from. Hold the shelf's lock."""
         users = UserBatch.of(states, self._shelf, now_ms)
-        barred = BarredItems.of(exclude, [self._hashes(state) for state in states], self._shelf)
-        return users, self._finder.find(users, barred)
+        barred = BarredItems.of(exclude, [self._not_shown(state) for state in states], self._shelf)
+        return users, self.find(users, barred)
 
-    def _hashes(self, state: UserState) -> bytes:
-        if self._settings.exclude_touched:
-            return state.touched + state.bought
-        return state.bought if self._settings.exclude_bought else b""
-
-    def _scores(self, users: UserBatch, candidates: Candidates) -> NDArray[np.float32]:
-        bundle = self._bundle
-        if bundle is not None and bundle.has_ranker:
-            row = self._factors.numbered(self._shelf).row
-            return bundle.score(features(candidates, users, self._shelf, row, bundle.factors))
-        blended: NDArray[np.float32] = candidates.scores @ self._blend
-        return blended
+    def _not_shown(self, state: UserState) -> bytes:
+        return hashes_not_shown(state, self._settings.exclude_touched, self._settings.exclude_bought)
 
     def _render(
-        self,
-        users: UserBatch,
-        candidates: Candidates,
-        scores: NDArray[np.float32],
-        chosen: NDArray[np.int32],
+        self, scored: Scored, chosen: NDArray[np.int32], blend: NDArray[np.float32]
     ) -> list[RankedList]:
+        users, candidates, scores = scored.users, scored.candidates, scored.scores
         rows = chosen[chosen >= 0]
         said = candidates.scores[rows]
         items = self._shelf.index.ids_of(candidates.item[rows])
-        whys = self._whys(users, candidates, rows, np.argmax(said * self._blend, axis=1))
+        whys = reasons_of(self._shelf, users, candidates, rows, np.argmax(said * blend, axis=1))
         # One call rounds the batch: short numbers are quick to write and to read.
         rounded = np.round(scores[rows].astype(np.float64), SCORE_DIGITS).tolist()
         ends = np.cumsum(np.count_nonzero(chosen >= 0, axis=1)).tolist()
@@ -184,32 +263,9 @@ class Ranker:
             for a, b in zip([0, *ends[:-1]], ends, strict=True)
         ]
 
-    def _whys(
-        self, users: UserBatch, candidates: Candidates, rows: NDArray[np.int32], most: NDArray[np.intp]
-    ) -> list[str]:
-        """The reason of each row; `most` is the source that spoke most for it."""
-        anchor, scope = candidates.anchor[rows], candidates.scope[rows].astype(np.int64)
-        user, source = candidates.user[rows], SOURCE_KINDS[most]
-        # A number per reason, so that each is put into words once: 2 * item + purchased, or below them
-        # -2 - scope, and -1 for what has no reason of its own.
-        with_item = 2 * users.recent[user, anchor].astype(np.int64) + users.purchased[user, anchor]
-        reasons = np.where((source == NEIGHBOURS) & (anchor >= 0), with_item, -1)
-        reasons = np.where((source == TRENDS) & (scope >= 0), -2 - scope, reasons).tolist()
-        words = {reason: self._in_words(reason) for reason in set(reasons)}
-        return [words[reason] for reason in reasons]
 
-    def _in_words(self, reason: int) -> str:
-        if reason >= 0:
-            return because_of(self._shelf.item_id(reason >> 1), bool(reason & 1))
-        return FOR_YOU if reason == -1 else trending_in(self._shelf.scopes.names[-2 - reason])
-
-
-def _said_for_you(made: RankedList) -> RankedList:
-    """What was filled in at the end has no score and no source."""
-    more = len(made.items) - len(made.scores)
-    return replace(
-        made,
-        scores=made.scores + [0.0] * more,
-        whys=made.whys + [FOR_YOU] * more,
-        said=np.concatenate([made.said, np.zeros((more, len(SOURCES)), np.float32)]),
-    )
+def hashes_not_shown(state: UserState, touched: bool, bought: bool) -> bytes:
+    """The stored hashes of items that a list leaves out: what was `touched`, or only what was `bought`."""
+    if touched:
+        return state.touched + state.bought
+    return state.bought if bought else b""

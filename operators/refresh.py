@@ -17,17 +17,23 @@ class RefreshSettings:
     """How often lists are made. Intervals are in ms.
 
     The least interval between two lists of a user starts at `interval` and grows up to `most_interval` while
-    lists come later than `target_delay`; it shrinks again when they do not. `share` is the part of one core
+    lists come later than `target_delay`; it shrinks again while they come sooner. `share` is the part of one core
     that a subtask may spend on leading-edge lists; `followed` bounds how many users' last refresh is
     remembered.
     """
 
     interval: int = 200
     most_interval: int = 60_000
-    target_delay: int = 400
+    target_delay: int = 250
     share: float = 0.6
     burst: int = 200
     followed: int = 200_000
+
+
+_GENTLY_DOWN = 0.8
+_GENTLY_UP = 1.25
+"""By how much the interval changes at most from one look at the delay to the next, about a second later: it
+should neither run away before its effect is seen nor stay long when the load has gone."""
 
 
 class Edge(Enum):
@@ -109,6 +115,21 @@ class RefreshPolicy:
         self._follow(user, _Followed(last, ready, since))
         return Edge.TRAILING, ready
 
+    def waits(self, user: str, at: int) -> bool:
+        """Whether a timer that fires at `at` (ms) is the one that `user` waits for.
+
+        >>> policy = RefreshPolicy(RefreshSettings(interval=200))
+        >>> asked = [policy.ask("ann", now, now) for now in (1_000, 1_050)]
+        >>> policy.waits("ann", 1_200), policy.waits("ann", 1_100), policy.waits("bob", 1_200)
+        (True, False, False)
+        """
+        followed = self._users.get(user)
+        return followed is not None and followed.due == at
+
+    def knows(self, user: str) -> bool:
+        """Whether `user` was heard of lately: after a restart nobody was, and timers of before still fire."""
+        return user in self._users
+
     def fired(self, user: str, now: int) -> int:
         """The timer of `user` has fired and a list is made. Returns since when it was wanted (ms)."""
         since = self._users.get(user, _NEW).since
@@ -120,10 +141,8 @@ class RefreshPolicy:
         settings = self._settings
         if rank_us > 0:
             self.budget.rate = max(10.0, settings.share * 1e6 / rank_us)
-        if delay > settings.target_delay:
-            self.interval = min(self.interval * 1.5, settings.most_interval)
-        elif delay < settings.target_delay / 2:
-            self.interval = max(self.interval * 0.8, settings.interval)
+        change = min(max(delay / settings.target_delay, _GENTLY_DOWN), _GENTLY_UP)
+        self.interval = min(max(self.interval * change, settings.interval), settings.most_interval)
 
     def _follow(self, user: str, followed: _Followed) -> None:
         users = self._users

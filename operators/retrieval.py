@@ -7,26 +7,37 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from operators.arrival_votes import Freshness, vote_by_arrival
 from operators.barred_items import BarredArrays, fill_sieve
 from operators.compiled import compiled
+from operators.content_votes import vote_by_texts
+from operators.due_items import DueItems, name_due
 from operators.factor_neighbours import FactorArrays
 from operators.neighbour_votes import vote_by_factors, vote_by_pairs, vote_by_sessions
+from operators.new_items import ArrivalArrays
 from operators.posting_lists import PostingArrays
 from operators.ranked_rows import RowArrays
 from operators.score_sheet import (
+    AGAIN,
+    ARRIVED,
     BARRED,
     COLUMNS,
     COVISIT,
+    EMBEDDED,
     FACTORS,
     KNN,
+    SIMILAR,
+    THEN_BOUGHT,
+    TOGETHER,
     ScoreSheet,
     Screen,
     bring_to_one,
     clean,
     name_best,
 )
+from operators.second_hop import SecondHop, vote_by_second_hop
 from operators.session_index import SessionArrays
-from operators.session_knn import KnnScratch, nearest_sessions, sessions_held
+from operators.session_knn import KnnScratch, nearest_sessions, rarity, sessions_held
 from operators.shelf_catalogue import CatalogueArrays
 from operators.trending_votes import add_everywhere, name_trending
 
@@ -41,25 +52,35 @@ class ShelfView(NamedTuple):
     postings: PostingArrays
     popularity: NDArray[np.float64]
     factors: FactorArrays
+    similar: RowArrays
+    together: RowArrays
+    then_bought: RowArrays
+    embedded: RowArrays
+    arrived: ArrivalArrays
 
 
 class UserView(NamedTuple):
     """What of a `UserBatch` retrieval looks at; `query` float32[m, R] weighs recent items for session-kNN,
-    `covisit` float32[R] for the other sources of neighbours."""
+    `covisit` float32[m, R] for the other sources of neighbours, `viewed` float32[m, R] those that the user did not buy.
+    `due` are items to be bought again."""
 
     recent: NDArray[np.int32]
     query: NDArray[np.float32]
     covisit: NDArray[np.float32]
+    viewed: NDArray[np.float32]
     favourite: NDArray[np.int32]
     favourite_share: NDArray[np.float32]
     country: NDArray[np.int32]
     market: NDArray[np.int32]
     now: NDArray[np.int64]
     session: NDArray[np.int64]
+    due: DueItems
 
 
 class Limits(NamedTuple):
-    """How many candidates each source names; see `CandidateSettings`. `session_half_life` in ms."""
+    """How many candidates each source names; see `CandidateSettings`. `session_half_life` in ms, `fade` as in
+    `vote_by_sessions`, `novelty` and `arrived` hold half-lives in ms. `second` are named
+    more by co-visitation where it took a second hop."""
 
     session_knn: int
     covisit: int
@@ -69,7 +90,18 @@ class Limits(NamedTuple):
     newest_sessions: int
     session_half_life: float
     nearness_power: float
+    fade: NDArray[np.float32]
+    second: int
+    hop: SecondHop
     everywhere_weight: float
+    similar: int
+    few_sessions: float
+    together: int
+    then_bought: int
+    embedded: int
+    arrived: Freshness
+    new_arrivals: int
+    novelty: Freshness
 
 
 @compiled
@@ -89,7 +121,7 @@ def retrieve(
     NDArray[np.int8],
     NDArray[np.int32],
 ]:
-    """The columns of `Candidates` for a batch."""
+    """The columns of `Candidates` for a batch. Writes to `users.query`: an item asks the more the rarer it is."""
     m = len(users.now)
     user = np.empty(m * most, np.int32)
     item = np.empty(m * most, np.int32)
@@ -108,6 +140,9 @@ def retrieve(
         for j in range(len(numbers)):
             sheet.slot[numbers[j]] = BARRED
         recent, country = users.recent[k], users.country[k]
+        for j in range(len(recent)):
+            if recent[j] >= 0:
+                users.query[k, j] *= rarity(log_count, recent[j], log_held)
         found = nearest_sessions(
             sessions, shelf.postings, recent, users.query[k], users.session[k], limits.newest_sessions, near
         )
@@ -115,20 +150,70 @@ def retrieve(
             sessions,
             near,
             found,
+            recent,
             users.now[k],
             limits.session_half_life,
             limits.nearness_power,
+            limits.fade,
             log_held,
             sheet,
             0,
         )
-        listed = vote_by_pairs(shelf.neighbours, log_count, log_held, recent, users.covisit, sheet, listed)
-        listed = vote_by_factors(shelf.factors, recent, users.covisit, sheet, listed)
-        named = 0
+        covisit = users.covisit[k]
+        # A source whose limit is 0 is not asked, so it says nothing for what others name either.
+        if limits.covisit:
+            listed = vote_by_pairs(
+                shelf.neighbours, COVISIT, log_count, log_held, recent, covisit, sheet, listed
+            )
+        if limits.factors:
+            listed = vote_by_factors(shelf.factors, recent, covisit, sheet, listed)
+        near_by = listed
+        listed = vote_by_second_hop(shelf.neighbours, log_count, log_held, limits.hop, screen, sheet, listed)
+        second = limits.second if listed > near_by else 0
+        if limits.similar:
+            listed = vote_by_texts(
+                shelf.similar, SIMILAR, sessions.holders, recent, covisit, limits.few_sessions, sheet, listed
+            )
+        if limits.embedded:
+            listed = vote_by_texts(
+                shelf.embedded,
+                EMBEDDED,
+                sessions.holders,
+                recent,
+                covisit,
+                limits.few_sessions,
+                sheet,
+                listed,
+            )
+        if limits.together:
+            listed = vote_by_pairs(
+                shelf.together, TOGETHER, log_count, log_held, recent, covisit, sheet, listed
+            )
+        if limits.then_bought:
+            listed = vote_by_pairs(
+                shelf.then_bought, THEN_BOUGHT, log_count, log_held, recent, users.viewed[k], sheet, listed
+            )
+        if limits.new_arrivals:
+            listed = vote_by_arrival(
+                shelf.arrived,
+                shelf.catalogue.scope,
+                users.favourite[k],
+                users.favourite_share[k],
+                users.now[k],
+                limits.arrived,
+                sheet,
+                listed,
+            )
+        listed, named = name_due(users.due, k, screen, sheet, listed)
         for column, limit in (
             (KNN, limits.session_knn),
-            (COVISIT, limits.covisit),
+            (COVISIT, limits.covisit + second),
             (FACTORS, limits.factors),
+            (SIMILAR, limits.similar),
+            (EMBEDDED, limits.embedded),
+            (TOGETHER, limits.together),
+            (THEN_BOUGHT, limits.then_bought),
+            (ARRIVED, limits.new_arrivals),
         ):
             named = name_best(screen, column, limit, sheet, listed, named)
         listed, named = name_trending(
@@ -138,6 +223,9 @@ def retrieve(
             users.favourite[k],
             users.favourite_share[k],
             limits.everywhere_weight,
+            shelf.arrived,
+            users.now[k],
+            limits.novelty,
             limits.trending,
             limits.category_trending,
             most,
@@ -145,11 +233,15 @@ def retrieve(
             listed,
             named,
         )
-        add_everywhere(trending, shelf.popularity, country, limits.everywhere_weight, sheet, named)
+        if limits.trending:
+            add_everywhere(trending, shelf.popularity, country, limits.everywhere_weight, sheet, named)
         places = sheet.named[:named]
         for column in range(COLUMNS):
             score = sheet.score[column]
-            bring_to_one(score, places)
+            # What texts say of well-known items is little, and is to stay so where it is all they say; and so for
+            # what is hardly due, or has come long ago.
+            if column not in (SIMILAR, EMBEDDED, AGAIN, ARRIVED):
+                bring_to_one(score, places)
             for j in range(named):
                 scores[n + j, column] = score[places[j]]
         for j in range(named):

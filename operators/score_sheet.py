@@ -16,22 +16,24 @@ from operators.best_of import keep_best, would_keep
 from operators.compiled import compiled_in_place
 from operators.shelf_catalogue import CatalogueArrays, may_show
 
-KNN, COVISIT, TRENDING, CATEGORY, FACTORS = range(5)
-COLUMNS = 5
+KNN, COVISIT, TRENDING, CATEGORY, FACTORS, SIMILAR, TOGETHER, THEN_BOUGHT, AGAIN, ARRIVED, EMBEDDED = range(
+    11
+)
+COLUMNS = 11
 
 BARRED = -1
 OPEN, NAMED, REFUSED = range(3)
 
-_LAST_PLACE = 0x7FFF_FFFF
+LAST_PLACE = 0x7FFF_FFFF
 
 
 class ScoreSheet(NamedTuple):
     """`slot` int32[I] gives the place of an item number, counted from 1 (0: none yet, -1: it is barred).
 
-    By place: `item` int32[N], `score` float32[5, N], `state` uint8[N] (open, named as a candidate, or
+    By place: `item` int32[N], `score` float32[COLUMNS, N], `state` uint8[N] (open, named as a candidate, or
     refused), `anchor` int8[N] and `gain` float32[N] (the recent item that it goes with best, and how well),
     and `scope` int32[N] in which it trends. `named` int32[N] are the places of the candidates, `best`
-    int64[N] working memory, `sieve` uint64[64] that of the user's hashes.
+    int64[N] and `strength` float64[N] working memory, `sieve` uint64[64] that of the user's hashes.
     """
 
     slot: NDArray[np.int32]
@@ -43,6 +45,7 @@ class ScoreSheet(NamedTuple):
     scope: NDArray[np.int32]
     named: NDArray[np.int32]
     best: NDArray[np.int64]
+    strength: NDArray[np.float64]
     sieve: NDArray[np.uint64]
 
 
@@ -58,6 +61,7 @@ def new_sheet(items: int, most: int) -> ScoreSheet:
         scope=np.full(most, -1, np.int32),
         named=np.zeros(most, np.int32),
         best=np.zeros(most, np.int64),
+        strength=np.zeros(most, np.float64),
         sieve=np.zeros(SIEVE_WORDS, np.uint64),
     )
 
@@ -84,13 +88,18 @@ def place_of(slot: NDArray[np.int32], items: NDArray[np.int32], listed: int, ite
 
 
 @compiled_in_place
+def is_barred(screen: Screen, item: int) -> bool:
+    """Whether the hash of an item is among those that the user may not be shown."""
+    hashes = screen.hashes
+    return bool(len(hashes) > 0 and is_hashed(screen.sieve, hashes, screen.catalogue.id_hash[item]))
+
+
+@compiled_in_place
 def may_name(screen: Screen, state: NDArray[np.uint8], place: int, item: int) -> bool:
     """Whether an item on the sheet may be a candidate; one that may not is marked, to be judged once."""
     if state[place] != OPEN:
         return bool(state[place] == NAMED)
-    hashes = screen.hashes
-    hashed = len(hashes) > 0 and is_hashed(screen.sieve, hashes, screen.catalogue.id_hash[item])
-    if hashed or not may_show(screen.catalogue, item, screen.market, screen.now):
+    if is_barred(screen, item) or not may_show(screen.catalogue, item, screen.market, screen.now):
         state[place] = REFUSED
         return False
     return True
@@ -108,11 +117,11 @@ def name_best(screen: Screen, column: int, limit: int, sheet: ScoreSheet, listed
     for place in range(listed):
         if score[place] <= 0.0:
             continue
-        key = int(bits[place]) << 32 | (_LAST_PLACE - place)
+        key = int(bits[place]) << 32 | (LAST_PLACE - place)
         if would_keep(best, held, limit, key) and may_name(screen, state, place, items[place]):
             held = keep_best(best, held, limit, key)
     for k in range(held):
-        place = _LAST_PLACE - (best[k] & _LAST_PLACE)
+        place = LAST_PLACE - (best[k] & LAST_PLACE)
         if state[place] == OPEN:
             state[place] = NAMED
             sheet.named[named] = place

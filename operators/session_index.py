@@ -22,13 +22,16 @@ NO_KEY = -1
 class SessionArrays(NamedTuple):
     """Sessions as rows: session number `serial` (0, 1, … in order of their starts) is in row serial % most.
 
-    `item` int32[S, L] of which the first `length` int32[S] are held (-1: a freed item), each once; `key`
+    `item` int32[S, L] of which the first `length` int32[S] are held (-1: a freed item), each once, in the
+    order in which they came; `step` int16[S, L] counts from 0 and rises with time: items of one time (the
+    lines of an order) are of one step. `key`
     int64[S], `serial` int64[S] and `last` int64[S] (ms, its newest step) of the session in a row. `table`
     int64[T] finds the row of a key by open addressing (row + 1; 0: empty). `next_serial` int64[1].
     `holders` int32[I] is the number of held sessions per item, and `log_count` float32[I] its logarithm.
     """
 
     item: NDArray[np.int32]
+    step: NDArray[np.int16]
     length: NDArray[np.int32]
     key: NDArray[np.int64]
     serial: NDArray[np.int64]
@@ -58,6 +61,7 @@ class SessionIndex:
         )
         self.arrays = SessionArrays(
             item=np.full((n, session_items), -1, np.int32),
+            step=np.zeros((n, session_items), np.int16),
             length=np.zeros(n, np.int32),
             key=np.full(n, NO_KEY, np.int64),
             serial=np.full(n, -1, np.int64),
@@ -103,14 +107,18 @@ class SessionIndex:
         return [int(held.key[s % self._most]) for s in self.postings.of(item) if s >= oldest]
 
     def steps(self) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
-        """(keys, items, times) that build this index anew; a session's steps all get its newest time."""
+        """(keys, items, times) that build this index anew; the steps of a session come 1 ms apart, the last
+        of them at its newest time."""
         held = self.arrays
         newest = int(held.next_serial[0])
         rows = np.arange(max(newest - self._most, 0), newest) % self._most
         lengths = held.length[rows]
         within = np.arange(held.item.shape[1])[None, :] < lengths[:, None]
         items = held.item[rows][within]
+        steps = held.step[rows]
+        last_step = np.take_along_axis(steps, np.maximum(lengths - 1, 0)[:, None].astype(np.int64), axis=1)
         keys, times = np.repeat(held.key[rows], lengths), np.repeat(held.last[rows], lengths)
+        times = times + (steps - last_step)[within]
         kept = items >= 0
         return keys[kept], items[kept], times[kept]
 
@@ -125,6 +133,7 @@ class SessionIndex:
             return
         self.arrays = held._replace(
             item=grown(held.item, rows, -1),
+            step=grown(held.step, rows, 0),
             length=grown(held.length, rows, 0),
             key=grown(held.key, rows, NO_KEY),
             serial=grown(held.serial, rows, -1),
@@ -220,8 +229,10 @@ def _add_steps(
                 continue
         if row < 0 or held.length[row] == held.item.shape[1]:
             row = _begin_session(held, most, keys[k], place)
-        held.item[row, held.length[row]] = item
-        held.length[row] += 1
+        count = held.length[row]
+        held.item[row, count] = item
+        held.step[row, count] = held.step[row, count - 1] + (times[k] > held.last[row]) if count else 0
+        held.length[row] = count + 1
         held.last[row] = max(held.last[row], times[k])
         held.holders[item] += 1
         held.log_count[item] = np.log(held.holders[item])

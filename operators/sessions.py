@@ -5,6 +5,15 @@ from __future__ import annotations
 from schemas.state import Session
 
 
+def is_over(session: Session, time: int, gap: int) -> bool:
+    """Whether a session (there is one) had ended at `time` (ms).
+
+    >>> is_over(Session(number=1, start=0, last=500), 1_000, gap=500), is_over(Session(), 1_000, gap=500)
+    (False, False)
+    """
+    return session.number > 0 and time - session.last > gap
+
+
 def extend_session(session: Session, time: int, gap: int) -> None:
     """Count an event at `time` (ms) into the user's sessions.
 
@@ -17,7 +26,7 @@ def extend_session(session: Session, time: int, gap: int) -> None:
     >>> extend_session(s, 2_000, 500); (s.number, s.depth)
     (2, 1)
     """
-    if session.number == 0 or time - session.last > gap:
+    if session.number == 0 or is_over(session, time, gap):
         session.number += 1
         session.start = session.last = time
         session.depth = 1

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 
 import msgspec
 
+from operators.context_rules import RuleRecord
+from operators.model_reference import ModelRecord
 from schemas.records import Item
 
 
@@ -21,9 +23,25 @@ class Items(msgspec.Struct, tag="items", frozen=True):
     items: list[Item]
 
 
+class Arrivals(msgspec.Struct, tag="new", frozen=True):
+    """`items[k]` came to the catalogue at `times[k]` (ms). Of several times of an item the earliest counts."""
+
+    items: list[str]
+    times: list[int]
+
+
 class CoVisits(msgspec.Struct, tag="co", frozen=True):
     """`b[k]` goes with `a[k]`, with score `s[k]`."""
 
+    a: list[str]
+    b: list[str]
+    s: list[float]
+
+
+class PurchaseScores(msgspec.Struct, tag="buy", frozen=True):
+    """`b[k]` of `a[k]` has score `s[k]`, among sums of a `kind` (`operators.purchase_sums.PurchaseKind`)."""
+
+    kind: str
     a: list[str]
     b: list[str]
     s: list[float]
@@ -45,7 +63,11 @@ class SessionSteps(msgspec.Struct, tag="steps", frozen=True):
     times: list[int]
 
 
-ShelfRecord = Items | CoVisits | Popularity | SessionSteps
+ShelfRecord = (
+    Items | Arrivals | CoVisits | PurchaseScores | Popularity | SessionSteps | ModelRecord | RuleRecord
+)
+"""A `ModelRecord` and a `RuleRecord` travel with the others and are none of the shelf's: the worker's followers of
+models and of slots take them."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[ShelfRecord]).decode

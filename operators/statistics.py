@@ -1,13 +1,14 @@
-"""Which items go together and which are popular, both fading: `co_visits.sql` and `popularity.sql` as classes."""
+"""What goes with what, what is popular and what is bought again, all fading: the job's SQL files as classes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from heapq import nlargest
 
+from operators.decayed_table import DecayedTable
 from operators.forward_decay import ForwardDecay
 from operators.item_step import ItemStep
+from operators.purchase_sums import PurchaseKind, PurchaseSums
 from operators.shelf_records import CoVisits, Popularity, SessionSteps, ShelfRecord
 
 DAY = 86_400_000.0
@@ -20,72 +21,19 @@ class StatisticsSettings:
     The k-th previous item (0 is the newest) counts `position_decay`^k, and in reverse `reverse` times that.
     At most `items` items keep neighbours and `scopes` scopes keep items: the ones that were not heard of
     for longest give way. A row that grows beyond `members` keeps its greater half. So memory is bounded by
-    (items + scopes) * members sums of about 100 bytes.
+    (items + scopes) * members sums of about 100 bytes. Purchases have a half-life of their own: there are fewer
+    of them, and what is bought again takes weeks to be.
     """
 
     covisit_half_life: float = 30.0
     popularity_half_life: float = 3.0
+    purchase_half_life: float = 90.0
     position_decay: float = 0.8
     reverse: float = 0.5
     items: int = 100_000
     scopes: int = 4_096
     members: int = 256
     scope_members: int = 20_000
-
-
-class DecayedTable:
-    """Forward-decayed sums by (row, member), with what changed since it was last asked.
-
-    >>> table = DecayedTable(ForwardDecay(1_000.0), rows=10, members=10)
-    >>> table.add("mug", "plate", 1.0, 0); table.add("mug", "bowl", 3.0, 0)
-    >>> [member for member, _ in table.best("mug", 5)], len(table.changes()), len(table.changes())
-    (['bowl', 'plate'], 2, 0)
-    """
-
-    def __init__(self, decay: ForwardDecay, rows: int, members: int) -> None:
-        self._decay = decay
-        self._most_rows = rows
-        self._most_members = members
-        self._sums: dict[tuple[str, int], dict[str, float]] = {}
-        self._epochs: set[int] = set()
-        self._changed: dict[tuple[str, str, int], float] = {}
-
-    def add(self, row: str, member: str, weight: float, time: int) -> None:
-        """Add a weight > 0 of `time` (ms) to the sum of (row, member) in the epoch of that time."""
-        epoch = self._decay.epoch(time)
-        sums = self._sums.pop((row, epoch), None)
-        if sums is None:
-            sums = {}
-            self._epochs.add(epoch)
-            if len(self._sums) >= self._most_rows:
-                del self._sums[next(iter(self._sums))]
-        # Put in last, so that the first row is always the one not heard of for longest.
-        self._sums[row, epoch] = sums
-        total = sums.get(member, 0.0) + weight * self._decay.growth(time)
-        sums[member] = total
-        self._changed[row, member, epoch] = total
-        if len(sums) > self._most_members:
-            kept = nlargest(self._most_members // 2, sums.items(), key=lambda entry: (entry[1], entry[0]))
-            self._sums[row, epoch] = dict(kept)
-
-    def changes(self) -> list[tuple[str, str, float]]:
-        """(row, member, score) of every sum that changed since the last call, each once."""
-        changed, self._changed = self._changed, {}
-        score = self._decay.score
-        return [(row, member, score(total, epoch)) for (row, member, epoch), total in changed.items()]
-
-    def best(self, row: str, most: int) -> list[tuple[str, float]]:
-        """The members of a row by descending score; of several epochs a member's greatest score counts."""
-        scores: dict[str, float] = {}
-        for epoch in self._epochs:
-            for member, total in self._sums.get((row, epoch), {}).items():
-                score = self._decay.score(total, epoch)
-                scores[member] = max(score, scores.get(member, score))
-        return sorted(scores.items(), key=lambda entry: (-entry[1], entry[0]))[:most]
-
-    def __len__(self) -> int:
-        """How many sums are held."""
-        return sum(map(len, self._sums.values()))
 
 
 class ItemStatistics:
@@ -109,6 +57,7 @@ class ItemStatistics:
         self._popular = DecayedTable(
             ForwardDecay(settings.popularity_half_life * DAY), settings.scopes, settings.scope_members
         )
+        self._purchases = PurchaseSums(settings.purchase_half_life, settings.items, settings.members)
         self._steps: list[tuple[int, str, int]] = []
 
     def update(self, step: ItemStep) -> None:
@@ -117,6 +66,8 @@ class ItemStatistics:
         weight = step.weight
         if not weight > 0.0:
             return
+        if step.purchase is not None:
+            self._purchases.update(step.item, step.purchase, weight, step.time)
         for scope in step.scopes:
             self._popular.add(scope, step.item, weight, step.time)
         for previous in step.prev:
@@ -132,6 +83,7 @@ class ItemStatistics:
             yield Popularity(
                 [a for a, _, _ in popular], [b for _, b, _ in popular], [s for _, _, s in popular]
             )
+        yield from self._purchases.records()
         if self._steps:
             steps, self._steps = self._steps, []
             yield SessionSteps([s for s, _, _ in steps], [i for _, i, _ in steps], [t for _, _, t in steps])
@@ -144,6 +96,10 @@ class ItemStatistics:
         """What is popular in a scope, as (item id, score), best first."""
         return self._popular.best(scope, most)
 
+    def purchases(self, kind: PurchaseKind, row: str, most: int = 128) -> list[tuple[str, float]]:
+        """The sums of purchases of a kind and row, as (member, score), best first."""
+        return self._purchases.best(kind, row, most)
+
     def __len__(self) -> int:
         """How many sums are held."""
-        return len(self._covisits) + len(self._popular)
+        return len(self._covisits) + len(self._popular) + len(self._purchases)

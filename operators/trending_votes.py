@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from operators.arrival_votes import Freshness, freshness
 from operators.compiled import compiled_in_place
+from operators.new_items import ArrivalArrays
 from operators.ranked_rows import RowArrays
 from operators.score_sheet import CATEGORY, NAMED, TRENDING, ScoreSheet, Screen, may_name, place_of
 
@@ -18,19 +20,32 @@ def _name_scope(
     column: int,
     base: float,
     weight: float,
+    arrived: ArrivalArrays,
+    now: int,
+    novelty: Freshness,
     limit: int,
     sheet: ScoreSheet,
     listed: int,
     named: int,
 ) -> tuple[int, int]:
-    """Name the first `limit` items that trend in a scope; each scores `base` plus up to `weight`."""
+    """Name the first `limit` items that trend in a scope; each scores `base` plus up to `weight`, and its novelty times
+    that. Of the others those are named too that novelty lifts above the last of the first."""
     member, log_score = rows.member, rows.score
     score = sheet.score[column]
     taken = 0
+    least = 0.0
     for k in range(rows.filled[scope]):
-        if taken == limit:
-            break
         item = member[scope, k]
+        trend = base + weight * np.exp(log_score[scope, k] - log_score[scope, 0])
+        boost = freshness(arrived.came[item], now, novelty) if novelty.weight > 0.0 else 0.0
+        if taken >= limit:
+            if novelty.weight <= 0.0 or taken >= 2 * limit:
+                break
+            if trend * (1.0 + boost) <= least:
+                continue
+        else:
+            least = trend
+        trend *= 1.0 + boost
         place = place_of(sheet.slot, sheet.item, listed, item)
         if place < 0:
             continue
@@ -43,7 +58,6 @@ def _name_scope(
             sheet.state[place] = NAMED
             sheet.named[named] = place
             named += 1
-        trend = base + weight * np.exp(log_score[scope, k] - log_score[scope, 0])
         if trend > score[place]:
             score[place] = trend
             sheet.scope[place] = scope
@@ -58,6 +72,9 @@ def name_trending(
     favourite: NDArray[np.int32],
     share: NDArray[np.float32],
     everywhere: float,
+    arrived: ArrivalArrays,
+    now: int,
+    novelty: Freshness,
     limit: int,
     category_limit: int,
     most: int,
@@ -68,22 +85,26 @@ def name_trending(
     """Name what trends: `limit` items in the country first and overall where it has too little, then
     `category_limit` in the favourite categories by their shares. (How many are listed, how many named)."""
     before = named
+    # With novelty a scope names twice: what trends, and what trends and is new.
+    times = 2 if novelty.weight > 0.0 else 1
     # Scope 0 is everywhere; a country goes before it.
     for turn in range(2):
         scope = country if turn == 0 else 0
-        left = limit - (named - before)
+        left = min(limit - (named - before), (most - named) // times)
         if scope < 0 or scope >= len(rows.filled) or left <= 0:
             continue
         base = everywhere if scope > 0 else 0.0
         weight = 1.0 - base if scope > 0 else (everywhere if named > before else 1.0)
-        listed, named = _name_scope(rows, screen, scope, TRENDING, base, weight, left, sheet, listed, named)
+        listed, named = _name_scope(
+            rows, screen, scope, TRENDING, base, weight, arrived, now, novelty, left, sheet, listed, named
+        )
     for j in range(len(favourite)):
         scope = favourite[j]
         if scope < 0 or scope >= len(rows.filled):
             continue
-        wanted = min(int(np.ceil(share[j] * category_limit)), most - named)
+        wanted = min(int(np.ceil(share[j] * category_limit)), (most - named) // times)
         listed, named = _name_scope(
-            rows, screen, scope, CATEGORY, 0.0, share[j], wanted, sheet, listed, named
+            rows, screen, scope, CATEGORY, 0.0, share[j], arrived, now, novelty, wanted, sheet, listed, named
         )
     return listed, named
 

@@ -9,8 +9,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.affinity import WEIGHTS
 from operators.item_step import session_key, top_level
+from operators.learner import linear_bytes
+from operators.logistic import WEIGHTS
 from operators.shelf import Shelf
 from schemas.redis_keys import category_scope, country_scope
 from schemas.state import UserState
@@ -21,7 +22,6 @@ RECENT = 20
 FAVOURITES = 3
 """Top-level categories of a user that are looked at, the favourite first."""
 
-_NO_WEIGHTS = bytes(4 * WEIGHTS)
 _NONE = [-1] * FAVOURITES, [0.0] * FAVOURITES
 _top_level = lru_cache(65_536)(top_level)
 _HOUR = 3_600_000.0
@@ -39,10 +39,10 @@ class UserBatch:
     past the end), `favourite_share` float32[m, FAVOURITES] their shares of the user's decayed counts.
     `country` int32[m] is the number of the scope 'country:<code>' (-1: none), `market` int32[m] the user's
     market (`ShelfCatalogue.market_of`), `device` int8[m] 0 desktop, 1 mobile, 2 tablet, -1 other.
-    `affinity` float32[m, WEIGHTS] are the weights of the affinity model (operators/affinity.py), `hour`
+    `affinity` float32[m, WEIGHTS] are the linear weights of the affinity model (operators/affinity.py), `hour`
     float32[m] the hour of day (UTC, with fraction) and `now` int64[m] the time (ms) the list is made for.
     `events` float32[m] counts accepted events, `depth` float32[m] those of the session, `session` int64[m]
-    is its key.
+    is its key. `states` are the records themselves.
     """
 
     recent: NDArray[np.int32]
@@ -60,6 +60,7 @@ class UserBatch:
     events: NDArray[np.float32]
     depth: NDArray[np.float32]
     session: NDArray[np.int64]
+    states: Sequence[UserState]
 
     def __len__(self) -> int:
         return len(self.now)
@@ -106,13 +107,14 @@ class UserBatch:
             market=np.array([market(s.country) for s in states], np.int32),
             device=np.array([_DEVICES.get(s.device or "", -1) for s in states], np.int8),
             affinity=np.frombuffer(
-                b"".join([s.affinity.weights or _NO_WEIGHTS for s in states]), "<f4"
+                b"".join([linear_bytes(s.affinity.weights) for s in states]), "<f4"
             ).reshape(m, WEIGHTS),
             hour=(now % 86_400_000 / _HOUR).astype(np.float32),
             now=now,
             events=np.array([s.n for s in states], np.float32),
             depth=np.array([s.session.depth for s in states], np.float32),
             session=np.array([session_key(s.uid, s.session.number) for s in states], np.int64),
+            states=states,
         )
 
 

@@ -10,14 +10,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from operators.affinity import AffinityModel, AffinitySettings
+from operators.attributes import AttributeKeeper, AttributeSettings, BadAttributes
+from operators.basket import CART_TYPES, follow_cart
+from operators.bought_items import buy
+from operators.calibration import CalibrationSettings
+from operators.consent import consent_after
 from operators.decayed_counts import add, age_factor, discount
 from operators.drift import DriftDetector, DriftSettings
 from operators.duplicates import REMEMBERED, event_hash, is_remembered, remember
+from operators.habits import TYPES as HABIT_TYPES
+from operators.habits import HabitKeeper, HabitSettings
 from operators.item_facts import NOTHING_KNOWN, Catalogue
-from operators.item_hash import add_item_hash
-from operators.item_step import ItemStep, session_key
+from operators.item_hash import HASH_BYTES, add_item_hash, has_item_hash
+from operators.item_step import ItemStep, Purchase, areas_of, session_key
+from operators.order_lines import add_line, lines_of, mates_of, viewed_before
+from operators.pooled_drift import PooledDriftSettings, PooledError, pooled_error
 from operators.recent_items import before, touch
-from operators.sessions import extend_session
+from operators.sessions import extend_session, is_over
+from schemas.reason import Reason
 from schemas.records import EVENT_TYPES, DriftAlert, Event
 from schemas.redis_keys import category_scope, country_scope
 from schemas.state import RecentItem, UserState
@@ -34,7 +44,9 @@ class StepSettings:
 
     `item_weights` says which event types mean interest in an item, and how much; such an event moves the
     item to the front of the user's recent items and counts for the item statistics. `allowed_lateness` is
-    measured against the user's own latest event.
+    measured against the user's own latest event. A purchase goes with up to `order_items` lines of its order and
+    `viewed_items` items looked at within `previous_window`; 0 switches that off. `calibration` is for
+    those who show affinities.
     """
 
     session_gap: int = 30 * 60_000
@@ -46,8 +58,11 @@ class StepSettings:
     recent_items: int = 20
     touched_items: int = 512
     bought_items: int = 512
+    basket_items: int = 10
     previous_items: int = 3
     previous_window: int = DAY
+    order_items: int = 5
+    viewed_items: int = 3
     item_weights: Mapping[str, float] = field(
         default_factory=lambda: {
             "view": 1.0,
@@ -58,27 +73,37 @@ class StepSettings:
         }
     )
     affinity: AffinitySettings = AffinitySettings()
+    calibration: CalibrationSettings = CalibrationSettings()
     drift: DriftSettings = DriftSettings()
+    pooled: PooledDriftSettings = PooledDriftSettings()
+    habits: HabitSettings = HabitSettings()
+    attributes: AttributeSettings = AttributeSettings()
 
 
 @dataclass(frozen=True)
 class StepOutcome:
     """What came of one event.
 
-    `refused` is None for an accepted event, else DUPLICATE or LATE; a refused event changed nothing.
+    `refused` is None for an accepted event, else DUPLICATE, LATE or BAD_ATTRIBUTES, and `detail` then says
+    which rule a bad attribute breaks; a refused event changed nothing.
     `step` is what the event adds to the item statistics, `drift` the alert where one was raised,
     `drift_window` the detector's new stored bytes where it was fed (None: unchanged; empty: begin anew).
+    `error` is the prediction error of a labelled event, `pooled` what it is to a pool of users.
     """
 
     refused: str | None = None
+    detail: str = ""
     changes_list: bool = False
     step: ItemStep | None = None
     drift: DriftAlert | None = None
     drift_window: bytes | None = None
+    error: float | None = None
+    pooled: PooledError | None = None
 
 
 DUPLICATE = "duplicate"
 LATE = "late"
+BAD_ATTRIBUTES = Reason.BAD_ATTRIBUTES.value
 NOTHING_MORE = StepOutcome()
 _DUPLICATE = StepOutcome(refused=DUPLICATE)
 _LATE = StepOutcome(refused=LATE)
@@ -102,24 +127,42 @@ class UserStep:
         self._weights = dict(settings.item_weights)
         self.model = AffinityModel(settings.affinity)
         self.detector = DriftDetector(settings.drift)
+        self._habits = HabitKeeper(settings.habits)
+        self._attributes = AttributeKeeper(settings.attributes)
 
     def update(self, user: UserState, event: Event, drift_window: bytes | None) -> StepOutcome:
         """Apply one event to `user`, in place.
 
         `drift_window` is the stored detector of this user; it is only read when `needs_drift_window` says so.
         """
-        settings = self._settings
-        hashed = event_hash(event.event_id)
-        if is_remembered(user.seen, hashed):
+        return self.refusal(user, event) or self.apply(user, event, drift_window)
+
+    def refusal(self, user: UserState, event: Event) -> StepOutcome | None:
+        """Why an event is not to be applied to `user`; None where it is."""
+        if is_remembered(user.seen, event_hash(event.event_id)):
             return _DUPLICATE
-        time = event.time
-        if user.n and time < user.last - settings.allowed_lateness:
+        if user.n and event.time < user.last - self._settings.allowed_lateness:
             return _LATE
-        user.seen = remember(user.seen, hashed, settings.remembered_events)
-        user.n += 1
-        extend_session(user.session, time, settings.session_gap)
-        weight = self._age(user, time)
+        if event.type == "profile_update":
+            try:
+                self._attributes.parse(event)
+            except BadAttributes as why:
+                return StepOutcome(refused=BAD_ATTRIBUTES, detail=str(why))
+        return None
+
+    def apply(self, user: UserState, event: Event, drift_window: bytes | None) -> StepOutcome:
+        """Apply an event that `refusal` has nothing against."""
+        settings = self._settings
+        time = event.time
         kind = event.type
+        if kind == "profile_update":
+            self._attributes.update(user, self._attributes.parse(event))
+        elif kind == "consent":
+            user.consent = consent_after(user.consent, event.attributes)
+        user.seen = remember(user.seen, event_hash(event.event_id), settings.remembered_events)
+        user.n += 1
+        self._follow_session(user, time)
+        weight = self._age(user, time)
         add(user.types, kind, weight, settings.most_types)
         context = event.context
         if context.device is not None:
@@ -127,10 +170,15 @@ class UserStep:
         if context.country is not None:
             user.country = context.country
         item_id = event.item_id
+        facts = self._catalogue.get(item_id, NOTHING_KNOWN) if item_id is not None else NOTHING_KNOWN
+        if kind in HABIT_TYPES:
+            in_session = time >= user.session.start
+            self._habits.update(user.habits, event, facts.price, in_session=in_session)
         if item_id is None:
             return StepOutcome(changes_list=kind in LIST_TYPES)
-        facts = self._catalogue.get(item_id, NOTHING_KNOWN)
-        self.model.learn(
+        if kind in CART_TYPES:
+            follow_cart(user.basket, item_id, kind, time, settings.basket_items)
+        error = self.model.learn(
             user.affinity,
             facts.category,
             facts.price if facts.price is not None else event.value if kind == "purchase" else None,
@@ -138,6 +186,8 @@ class UserStep:
             event.value,
             event.event_id,
         )
+        if error is not None and self._is_familiar(user, event, item_id):
+            self.detector.soften(user.affinity)
         add(user.categories, facts.category, weight, settings.most_categories)
         alert, window = self._detect(user, time, drift_window)
         return StepOutcome(
@@ -145,11 +195,29 @@ class UserStep:
             step=self._item_step(user, event, item_id, facts.category),
             drift=alert,
             drift_window=window,
+            error=error,
+            pooled=None if error is None else pooled_error(user, error, time, settings.pooled),
         )
 
     def needs_drift_window(self, user: UserState, event: Event) -> bool:
         """Whether `update` may feed the user's drift detector, and so needs its stored window."""
         return event.item_id is not None and len(user.affinity.errors) + 1 >= self._settings.drift.feed_every
+
+    def _is_familiar(self, user: UserState, event: Event, item_id: str) -> bool:
+        """Whether an engaging event is about an item that the user touched before."""
+        return self.model.label(event.type, event.value) > 0 and (
+            has_item_hash(user.touched, item_id) or has_item_hash(user.bought, item_id)
+        )
+
+    def _follow_session(self, user: UserState, time: int) -> None:
+        session, habits, gap = user.session, user.habits, self._settings.session_gap
+        if session.number == 0:
+            self._habits.begin(habits, time)
+        elif is_over(session, time, gap):
+            self._habits.session_over(habits, session, user.device)
+        elif time < habits.since * 1_000:
+            habits.since = time // 1_000
+        extend_session(session, time, gap)
 
     def _age(self, user: UserState, time: int) -> float:
         """Bring the counters to the user's latest time; the weight with which an event at `time` counts."""
@@ -196,14 +264,14 @@ class UserStep:
         if interest is None:
             return None
         previous = before(user.recent, item_id, event.time, settings.previous_window, settings.previous_items)
-        touch(user.recent, RecentItem(item_id, event.time, event.type, category), settings.recent_items)
-        if event.type == "purchase":
-            user.bought = add_item_hash(user.bought, item_id, settings.bought_items)
-        else:
+        in_category = category_scope(category) if category != NOTHING_KNOWN.category else None
+        purchase = self._purchase(user, event, item_id, in_category) if event.type == "purchase" else None
+        touch(user.recent, RecentItem.of(item_id, event.time, event.type, category), settings.recent_items)
+        if purchase is None:
             user.touched = add_item_hash(user.touched, item_id, settings.touched_items)
         scopes = ["all"]
-        if category != NOTHING_KNOWN.category:
-            scopes.append(category_scope(category))
+        if in_category is not None:
+            scopes.append(in_category)
         if user.country is not None:
             scopes.append(country_scope(user.country))
         return ItemStep(
@@ -213,4 +281,24 @@ class UserStep:
             weight=interest,
             session=session_key(user.uid, user.session.number),
             time=event.time,
+            purchase=purchase,
+        )
+
+    def _purchase(self, user: UserState, event: Event, item_id: str, in_category: str | None) -> Purchase:
+        """What the purchase of an item says; call it before the item is put among the recent ones."""
+        settings = self._settings
+        lines = lines_of(user.order, event.order_id)
+        mates = mates_of(user.recent, user.bought, lines, item_id, settings.order_items)
+        again = lines > 0 and has_item_hash(user.bought[-lines * HASH_BYTES :], item_id)
+        user.order = add_line(user.order, event.order_id, again)
+        user.bought, user.bought_days, days = buy(
+            user.bought, user.bought_days, item_id, event.time // DAY, settings.bought_items
+        )
+        return Purchase(
+            mates=mates,
+            viewed=viewed_before(
+                user.recent, item_id, event.time, settings.previous_window, settings.viewed_items
+            ),
+            days=days,
+            areas=areas_of(item_id, in_category),
         )

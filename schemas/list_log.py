@@ -62,7 +62,8 @@ class ListLog:
         """
         named = said != 0.0
         counts = named.sum(axis=1).tolist()
-        cells = [_cells(key, said[:, column], named[:, column]) for column, key in enumerate(self._keys)]
+        spoke = np.flatnonzero(named.any(axis=0)).tolist()
+        cells = [_cells(self._keys[column], said[:, column], named[:, column]) for column in spoke]
         parts = zip(
             map(_text, chain.from_iterable(items)),
             _cells(b"", np.fromiter(chain.from_iterable(scores), np.float64), None),

@@ -20,12 +20,14 @@ class UserValues(NamedTuple):
     """What is published of one user. `rec` may be empty: the list then stays as it is.
 
     `rec` and `profile` are made by `schemas.redis_values`, of one version; segments hold no line feed.
+    `slots` are the lists of further slots, in the order of the call's; there are none where `rec` is empty.
     """
 
     uid: str
     rec: bytes
     profile: bytes
     segments: Sequence[str] = ()
+    slots: Sequence[bytes] = ()
 
 
 class Published(NamedTuple):
@@ -47,20 +49,27 @@ class Published(NamedTuple):
 
 
 def publish_arguments(
-    names: RedisKeys, users: Sequence[UserValues], ttl_s: int, with_marker: bool = True
+    names: RedisKeys,
+    users: Sequence[UserValues],
+    ttl_s: int,
+    with_marker: bool = True,
+    slots: Sequence[str] = (),
 ) -> tuple[list[str], list[bytes | str | int]]:
     """KEYS and ARGV of the publishing script for a batch of users, at most 1,000: Redis waits for a script.
 
-    Leave the marker out on Redis Cluster, where all keys of a call must be of one slot.
+    Leave the marker out on Redis Cluster, where all keys of a call must be of one hash slot. `slots` are the
+    slots beside `home` that are published. Raises `ValueError` where a user has lists of other ones.
 
     >>> publish_arguments(RedisKeys(), [UserValues("u", b"", b"{}", ["vip"])], ttl_s=60)
-    (['hr:rec:{u}', 'hr:profile:{u}', 'hr:seg:{u}', 'hr:alive'], [60, 'hr:changes', b'', b'{}', 'vip'])
+    (['hr:rec:{u}', 'hr:profile:{u}', 'hr:seg:{u}', 'hr:alive'], [60, 'hr:changes', 0, b'', b'{}', 'vip'])
     """
     keys: list[str] = []
-    args: list[bytes | str | int] = [ttl_s, names.changes]
-    for uid, rec, profile, segments in users:
-        keys += names.of_user(uid)
-        args += (rec, profile, "\n".join(segments))
+    args: list[bytes | str | int] = [ttl_s, names.changes, len(slots)]
+    for uid, rec, profile, segments, lists in users:
+        if len(lists) != (len(slots) if rec else 0):
+            raise ValueError(f"{len(lists)} lists of further slots for {uid}; there are {len(slots)} slots")
+        keys += names.of_user(uid, slots)
+        args += (rec, profile, "\n".join(segments), *(lists or [b""] * len(slots)))
     if with_marker:
         keys.append(names.alive)
     return keys, args

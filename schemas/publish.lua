@@ -1,9 +1,11 @@
 -- Writes the keys of a batch of users, all of a user's from one row; an older version never replaces a newer one.
 --
--- KEYS  per user three: rec, profile, seg. One more key at the end, if any, is the marker to check for.
--- ARGV  1 time to live (s), 2 channel for changes of segments; then per user three:
---       rec value ('' leaves the list as it is), profile value, segments separated by line feeds.
--- Both values begin {"v":1,"seq":"<24 characters>, compared here by their place alone. The segments
+-- KEYS  per user three: rec, profile, seg, and then the lists of further slots, equally many for every user.
+--       One more key at the end, if any, is the marker to check for.
+-- ARGV  1 time to live (s), 2 channel for changes of segments, 3 number of further slots; then per user:
+--       rec value, profile value, segments separated by line feeds, values of the further slots. A list that is
+--       '' stays as it is.
+-- All values begin {"v":1,"seq":"<24 characters>, compared here by their place alone. The segments
 -- follow the profile's version. Equal versions overwrite: the same row written twice changes nothing.
 -- Returns {lists written, profiles written, users whose segments changed, 1 if the marker is there else 0}.
 --
@@ -55,13 +57,20 @@ end
 
 local ttl, channel = ARGV[1], ARGV[2]
 local lists, profiles, changed = 0, 0, 0
-local users = math.floor(#KEYS / 3)
+local slots = tonumber(ARGV[3])
+local stride = 3 + slots
+local users = math.floor(#KEYS / stride)
 for user = 0, users - 1 do
-  local rec_key, profile_key, seg_key = KEYS[user * 3 + 1], KEYS[user * 3 + 2], KEYS[user * 3 + 3]
-  local rec, profile, segments = ARGV[user * 3 + 3], ARGV[user * 3 + 4], ARGV[user * 3 + 5]
+  local at = user * stride
+  local rec_key, profile_key, seg_key = KEYS[at + 1], KEYS[at + 2], KEYS[at + 3]
+  local rec, profile, segments = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
   if rec ~= '' and is_current(rec_key, rec) then
     redis.call('SET', rec_key, rec, 'EX', ttl)
     lists = lists + 1
+  end
+  for slot = 1, slots do
+    local key, list = KEYS[at + 3 + slot], ARGV[at + 6 + slot]
+    if list ~= '' and is_current(key, list) then redis.call('SET', key, list, 'EX', ttl) end
   end
   if is_current(profile_key, profile) then
     redis.call('SET', profile_key, profile, 'EX', ttl)
@@ -75,5 +84,5 @@ for user = 0, users - 1 do
 end
 
 local alive = 1
-if #KEYS % 3 == 1 then alive = redis.call('EXISTS', KEYS[#KEYS]) end
+if #KEYS % stride == 1 then alive = redis.call('EXISTS', KEYS[#KEYS]) end
 return {lists, profiles, changed, alive}

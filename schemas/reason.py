@@ -39,6 +39,8 @@ class Reason(StrEnum):
     """A number outside what its event type allows, or not finite."""
     OUTLIER = "outlier"
     """A number that is possible, and far from all others of its kind."""
+    BAD_ATTRIBUTES = "bad_attributes"
+    """A profile attribute that its declaration does not allow, or from a source that may not tell it."""
     NOT_A_PRODUCT = "not_a_product"
     """An item id that the configured cleaning rules know to be no product, such as postage."""
     REFUSED_BY_KAFKA = "refused_by_kafka"

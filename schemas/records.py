@@ -107,6 +107,7 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     """The log of one computed list. `uid` is the pseudonym, never the raw user id.
 
     `at` is the time of the user's latest event, `written_at` the wall clock when Redis had acknowledged it.
+    `inputs` is what the list was made from (`schemas.list_inputs`), None for most lists.
     """
 
     rec_id: str
@@ -117,6 +118,7 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     slot: str = "home"
     experiment: dict[str, str] = {}
+    inputs: bytes | None = None
     items: tuple[ScoredItem, ...] = ()
 
 
@@ -132,7 +134,12 @@ class SegmentChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DriftAlert(msgspec.Struct, frozen=True, kw_only=True):
-    """A user's behaviour stopped fitting their profile. Errors are mean prediction errors in [0, 1]."""
+    """Something that was steady has changed: a user's fit to their profile, a pool of users, or the stream.
+
+    `scope` says whose it was, USER, POOL or STREAM; `uid` is empty unless it was a user's, `pool` None unless
+    it was a pool's. `signal` is the figure that changed, `error_before` and `error_after` what it was and is:
+    for `prediction_error` means in [0, 1].
+    """
 
     uid: str
     detector: str
@@ -140,6 +147,16 @@ class DriftAlert(msgspec.Struct, frozen=True, kw_only=True):
     labelled: int
     error_before: float
     error_after: float
+    scope: str = "user"
+    pool: str | None = None
+    signal: str = "prediction_error"
+    reason: str = ""
+
+
+USER = "user"
+POOL = "pool"
+STREAM = "stream"
+"""Scopes of a drift alert."""
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):

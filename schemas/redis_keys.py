@@ -7,8 +7,12 @@ may change with any release.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
+
+HOME: Final = "home"
+"""The slot whose list stands at `hr:rec:{uid}` itself."""
 
 BORN_DIGITS: Final = 13
 EVENTS_DIGITS: Final = 10
@@ -60,9 +64,14 @@ class RedisKeys:
                 f"Redis prefix {self.prefix!r}: give text without braces and white space, like hr"
             )
 
-    def rec(self, uid: str) -> str:
-        """The user's list, JSON (`RecValue`)."""
-        return f"{self.prefix}:rec:{{{uid}}}"
+    def rec(self, uid: str, slot: str = HOME) -> str:
+        """The user's list, JSON (`RecValue`); that of another slot than `home` is a `SlotValue`.
+
+        >>> RedisKeys().rec("ab12", "cart")
+        'hr:rec:{ab12}:cart'
+        """
+        key = f"{self.prefix}:rec:{{{uid}}}"
+        return key if slot == HOME else f"{key}:{slot}"
 
     def profile(self, uid: str) -> str:
         """What is known of the user now, JSON (`ProfileValue`)."""
@@ -72,9 +81,12 @@ class RedisKeys:
         """The user's active segments, a set."""
         return f"{self.prefix}:seg:{{{uid}}}"
 
-    def of_user(self, uid: str) -> tuple[str, str, str]:
-        """All public keys of a user, in the order in which the publishing script takes them."""
-        return self.rec(uid), self.profile(uid), self.seg(uid)
+    def of_user(self, uid: str, slots: Iterable[str] = ()) -> tuple[str, ...]:
+        """All public keys of a user, in the order in which the publishing script takes them.
+
+        `slots` are those beside `home`.
+        """
+        return self.rec(uid), self.profile(uid), self.seg(uid), *(self.rec(uid, slot) for slot in slots)
 
     def item(self, item_id: str) -> str:
         """The catalogue entry as the job sees it, JSON (`item_value`)."""
@@ -83,6 +95,14 @@ class RedisKeys:
     def similar(self, item_id: str) -> str:
         """What goes with an item, JSON (`SimilarValue`)."""
         return f"{self.prefix}:similar:{item_id}"
+
+    def together(self, item_id: str) -> str:
+        """What is bought in one order with an item, JSON (`SimilarValue`)."""
+        return f"{self.prefix}:together:{item_id}"
+
+    def then_bought(self, item_id: str) -> str:
+        """What is bought by those who looked at an item and did not buy it, JSON (`SimilarValue`)."""
+        return f"{self.prefix}:then_bought:{item_id}"
 
     def trending(self, scope: str = "all") -> str:
         """What is popular now, JSON (`TrendingValue`). Scopes: `all`, `category:<name>`, `country:<code>`."""
@@ -106,16 +126,17 @@ class RedisKeys:
         return f"{self.prefix}:pop:{scope}"
 
     def sums(self, kind: str, name: str) -> str:
-        """Internal: the sorted set of a kind of item sums, "co" of an item or "pop" of a scope."""
-        return self.co(name) if kind == "co" else self.pop(name)
+        """Internal: the sorted set of a kind of item sums: "co" of an item, "pop" of a scope; of what purchases say
+        "buy:together" and "buy:then_bought" of an item, "buy:again" of an area."""
+        return f"{self.prefix}:{kind}:{name}"
 
     def dirty(self, kind: str) -> str:
-        """Internal: the set of what is to be rendered again, by kind: items with "co", scopes with "pop"."""
+        """Internal: the set of what is to be rendered again, by kind as in `sums`: items, or scopes with "pop"."""
         return self.stats(f"dirty:{kind}")
 
     def known(self, kind: str) -> str:
-        """Internal: the set of what there is, by kind: "item", "co" and "pop". A scan of all keys would pass
-        every user."""
+        """Internal: the set of what there is, "item" or by kind as in `sums`. A scan of all keys would pass every
+        user."""
         return self.stats(f"known:{kind}")
 
     def stats(self, worker: str) -> str:
@@ -128,9 +149,34 @@ class RedisKeys:
         return f"{self.prefix}:shelf"
 
     @property
+    def arrivals(self) -> str:
+        """Internal: the items that came to the catalogue last, by when they came, a sorted set."""
+        return f"{self.prefix}:arrivals"
+
+    @property
     def sessions(self) -> str:
         """Internal: capped stream of session steps."""
         return f"{self.prefix}:sessions"
+
+    @property
+    def model(self) -> str:
+        """Internal: which model is to serve and which is only compared, a hash of slot to record."""
+        return f"{self.prefix}:model"
+
+    @property
+    def slots(self) -> str:
+        """Internal: the slots beside `home` that were ever published, a set: who is forgotten loses them all."""
+        return f"{self.prefix}:slots"
+
+    @property
+    def rules(self) -> str:
+        """Internal: the context rules that control messages brought, a hash of name to record."""
+        return f"{self.prefix}:rules"
+
+    @property
+    def asked(self) -> str:
+        """Internal: users all of whose lists are logged with their inputs, by until when (ms), a sorted set."""
+        return f"{self.prefix}:asked"
 
     @property
     def refill(self) -> str:

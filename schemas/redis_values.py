@@ -30,7 +30,8 @@ class RecValue(msgspec.Struct, frozen=True, kw_only=True):
 
     `at` is the event time the list was computed for; `model` names the ranker; `experiment` maps
     experiment to variant. `why` is `because_viewed:<item_id>`,
-    `because_bought:<item_id>`, `trending:<scope>` or `for_you`.
+    `because_bought:<item_id>`, `similar:<item_id>`, `trending:<scope>`, `new` or `for_you`, and behind it
+    `;rule:<name>` where a context rule moved the item.
     """
 
     v: int = 1
@@ -40,6 +41,16 @@ class RecValue(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     experiment: dict[str, str] = {}
     items: Sequence[tuple[str, float, str]] = ()
+
+
+class SlotValue(RecValue, frozen=True, kw_only=True):
+    """`hr:rec:{uid}:<slot>`: the user's list in another slot than `home`.
+
+    As `RecValue`, and behind it the `slot`, and in `item` the one that a list about an item goes with (null: none).
+    """
+
+    slot: str
+    item: str | None = None
 
 
 class SessionValue(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,8 +74,11 @@ class ProfileValue(msgspec.Struct, frozen=True, kw_only=True):
     """`hr:profile:{uid}`: what is known of the user now.
 
     `at` is the time of the user's latest event and `events` the accepted ones. `types` and `categories`
-    are decayed counts as of `at`, `affinities` `[category, probability]` best first, `recent`
-    `[item_id, time, type, category]` newest first. `learning` names the classes that learn and detect.
+    are decayed counts as of `at`, `affinities` `[category, probability that the next engaging event is there]`
+    best first, `recent` `[item_id, time, type, category]` newest first. `learning` names the classes that learn
+    and detect.
+    `features` are profile features by name, as of `at`, those without a value left out, and `attributes` what
+    counts of the profile attributes. `traffic` says why the user is taken for a bot or for internal traffic.
     """
 
     v: int = 1
@@ -83,6 +97,9 @@ class ProfileValue(msgspec.Struct, frozen=True, kw_only=True):
     persona: str | None = None
     drift: DriftValue = DriftValue()
     learning: dict[str, str] = {}
+    features: dict[str, float | str | bool] = {}
+    attributes: dict[str, float | str | bool] = {}
+    traffic: Sequence[str] = ()
 
 
 class SimilarValue(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,8 +147,19 @@ def rec_value(value: RecValue) -> bytes:
     return _versioned(value)
 
 
+def slot_value(value: SlotValue) -> bytes:
+    """The bytes of `hr:rec:{uid}:<slot>`.
+
+    >>> slot_value(SlotValue(seq="1700000000000.0000000001", id="r", at=5, model="m", slot="cart"))[SEQ_END:]
+    b'","id":"r","at":5,"model":"m","experiment":{},"items":[],"slot":"cart","item":null}'
+
+    Raises `ValueError` when `seq` is not a version as `redis_keys.seq` writes it.
+    """
+    return _versioned(value)
+
+
 def profile_value(value: ProfileValue) -> bytes:
-    """The bytes of `hr:profile:{uid}`. Counts and probabilities keep six decimals.
+    """The bytes of `hr:profile:{uid}`. Counts and probabilities keep six decimals, features three.
 
     Raises `ValueError` when `seq` is not a version as `redis_keys.seq` writes it.
     """
@@ -140,6 +168,7 @@ def profile_value(value: ProfileValue) -> bytes:
         types=_rounded(value.types),
         categories=_rounded(value.categories),
         affinities=_rounded_pairs(value.affinities),
+        features={name: _short(feature) for name, feature in value.features.items()},
     )
     return _versioned(rounded)
 
@@ -196,6 +225,10 @@ def _versioned(value: RecValue | ProfileValue) -> bytes:
 
 def _rounded(numbers: dict[str, float]) -> dict[str, float]:
     return {name: round(number * _UNITS) / _UNITS for name, number in numbers.items()}
+
+
+def _short(feature: float | str | bool) -> float | str | bool:
+    return round(feature * 1e3) / 1e3 if isinstance(feature, float) else feature
 
 
 def _rounded_pairs(pairs: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:

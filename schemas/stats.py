@@ -5,7 +5,8 @@ reader takes differences, and figures of several workers add up.
 
 Its fields: `at` is the wall clock in ms; `lists` and `batches` count what was written; `rank_us` and `redis_us`
 are microseconds spent; `leading_ms` and `trailing_ms` are encoded `Histogram`s of the time from the event to
-the acknowledged write, for leading-edge and trailing refreshes.
+the acknowledged write, for leading-edge and trailing refreshes; `models` says which models the worker uses
+(`schemas.worker_models`), and is written also while nothing is ranked.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ RECENT_LENGTH = 100
 
 WORKERS = "workers"
 """Another name under `stats` that is no worker: a hash of the workers' names and when each wrote last (ms)."""
+
+SEGMENTS = "segments"
+"""Another: a hash of how many users are in each segment."""
 
 BUCKETS_MS: tuple[int, ...] = (
     *range(1, 10, 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 from redis import Redis
@@ -10,6 +11,7 @@ from redis.exceptions import RedisError
 from operators.refresh_request import LEADING, TRAILING
 from schemas.redis_keys import RedisKeys
 from schemas.stats import RECENT, RECENT_LENGTH, WORKERS, Histogram
+from schemas.worker_models import FIELD, WorkerModels, encode_models
 
 EVERY_MS = 1_000
 KEPT_S = 3_600
@@ -51,6 +53,16 @@ class Figures:
             self._recent[uid] = None
         if now - self._written >= EVERY_MS:
             self.write(now)
+
+    def tell_models(self, models: WorkerModels) -> None:
+        """Write which models the worker uses; nothing else is counted by the thread that calls it."""
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.hset(self._key, FIELD, encode_models(models).decode())
+        pipeline.expire(self._key, KEPT_S)
+        pipeline.hset(self._workers_key, self._worker, str(models.at))
+        pipeline.expire(self._workers_key, KEPT_S)
+        with contextlib.suppress(RedisError):
+            pipeline.execute()
 
     def write(self, now: int) -> None:
         """Write now. A Redis that is away is no reason to hold anything back here."""

@@ -14,10 +14,11 @@ from operators.dead_letters import Rejected, dead_letter
 from operators.ingest_settings import IngestSettings
 from operators.item_ingest import ItemIngest
 from operators.preload import Preload
-from operators.shelf_records import CoVisits, Items, Popularity, SessionSteps
+from operators.shelf_records import CoVisits, Popularity, PurchaseScores, SessionSteps
 from schemas.codec import DEAD_LETTERS
 from schemas.reason import Reason
 from schemas.records import Item
+from udfs.catalogue_entries import bring_back, entered
 from udfs.rank_worker import RankWorker
 from udfs.worker_settings import WorkerSettings
 
@@ -79,12 +80,36 @@ class PublishPopularity(_WorkerFunction):
         return pd.Series(1, index=range(len(items)))
 
 
+class PublishPurchases(_WorkerFunction):
+    """(kind, row, member, log-score) of what purchases say → 1, once Redis has acknowledged them."""
+
+    def eval(
+        self, kinds: pd.Series[Any], a: pd.Series[Any], b: pd.Series[Any], s: pd.Series[Any]
+    ) -> pd.Series[Any]:
+        told = pd.DataFrame({"kind": kinds, "a": a, "b": b, "s": s})
+        self._worker.write_items(
+            [
+                PurchaseScores(str(kind), rows["a"].tolist(), rows["b"].tolist(), rows["s"].tolist())
+                for kind, rows in told.groupby("kind")
+            ]
+        )
+        return pd.Series(1, index=range(len(a)))
+
+
 class PublishSteps(_WorkerFunction):
     """(session, item, time in ms) → 1, once Redis has acknowledged them."""
 
     def eval(self, sessions: pd.Series[Any], items: pd.Series[Any], times: pd.Series[Any]) -> pd.Series[Any]:
         self._worker.write_items([SessionSteps(sessions.tolist(), list(items), times.tolist())])
         return pd.Series(1, index=range(len(items)))
+
+
+class PublishSegments(_WorkerFunction):
+    """(segment, users in it) → 1, once Redis has acknowledged them."""
+
+    def eval(self, segments: pd.Series[Any], members: pd.Series[Any]) -> pd.Series[Any]:
+        self._worker.write_segments(dict(zip(segments, members.tolist(), strict=True)))
+        return pd.Series(1, index=range(len(segments)))
 
 
 class PublishItems(_WorkerFunction):
@@ -104,6 +129,8 @@ class PublishItems(_WorkerFunction):
         self._looked = time.monotonic()
         metrics = function_context.get_metric_group().add_group("headrace").add_group("rejected_items")
         self._rejected = {reason: metrics.counter(str(reason)) for reason in Reason}
+        if self._worker.began_empty:
+            bring_back(self._preload.catalogue(self._topic), self._items.accept, self._worker.write_items)
 
     def eval(
         self,
@@ -122,10 +149,10 @@ class PublishItems(_WorkerFunction):
                 )
                 letters.append(DEAD_LETTERS.encode(letter))
             else:
-                items.append(item)
+                items.append((item, int(at.timestamp() * 1000)))
                 letters.append(None)
         if items:
-            self._worker.write_items([Items(items)])
+            self._worker.write_items(entered(items))
         return pd.Series(letters, dtype=object)
 
     def _accept(self, message: bytes) -> Item | Rejected:

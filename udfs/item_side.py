@@ -9,7 +9,16 @@ from typing import Any
 import msgspec
 from redis import Redis
 
-from operators.shelf_records import CoVisits, Items, Popularity, SessionSteps, ShelfRecord, encode_records
+from operators.shelf_records import (
+    Arrivals,
+    CoVisits,
+    Items,
+    Popularity,
+    PurchaseScores,
+    SessionSteps,
+    ShelfRecord,
+    encode_records,
+)
 from schemas.item_scores import stored_score
 from schemas.redis_keys import RedisKeys
 from schemas.redis_values import item_value
@@ -46,9 +55,19 @@ class ItemSide:
                 case CoVisits(a=a, b=b, s=s):
                     self._write_scores(pipeline, "co", a, b, s)
                     changes.append(record)
+                case PurchaseScores(kind=kind, a=a, b=b, s=s):
+                    self._write_scores(pipeline, f"buy:{kind}", a, b, s)
+                    changes.append(record)
                 case Popularity(scopes=scopes, items=items, s=s):
                     self._write_scores(pipeline, "pop", scopes, items, s)
                     changes.append(record)
+                case Arrivals():
+                    arrived = self._not_known_yet(record)
+                    if arrived.items:
+                        times = dict(zip(arrived.items, arrived.times, strict=True))
+                        pipeline.zadd(names.arrivals, times, lt=True)
+                        pipeline.zremrangebyrank(names.arrivals, 0, -settings.most_arrivals - 1)
+                        changes.append(arrived)
                 case Items(items=items):
                     for item in items:
                         lives = settings.item_ttl if item.deleted else None
@@ -65,6 +84,17 @@ class ItemSide:
             pipeline.xadd(names.shelf, {FIELD: encode_records(changes)}, maxlen=settings.most_changes)
         pipeline.execute()
 
+    def _not_known_yet(self, record: Arrivals) -> Arrivals:
+        """The arrivals of items that Redis does not hold: the others came before, and have changed only."""
+        redis: Any = self._redis
+        known = redis.smismember(self._names.known("item"), record.items)
+        new = [
+            (item, at)
+            for item, at, is_known in zip(record.items, record.times, known, strict=True)
+            if not is_known
+        ]
+        return Arrivals([item for item, _ in new], [at for _, at in new])
+
     def _write_scores(
         self, pipeline: Any, kind: str, keys: Sequence[str], members: Sequence[str], scores: Sequence[float]
     ) -> None:
@@ -75,7 +105,8 @@ class ItemSide:
                 _SCORES,
                 0,
                 names.sums(kind, ""),
-                names.dirty(kind),
+                # What is bought again is in no public list, so nothing of it is to be rendered.
+                names.known(kind) if kind == "buy:again" else names.dirty(kind),
                 names.known(kind),
                 settings.most_neighbours,
                 settings.item_ttl,

@@ -13,16 +13,17 @@ from pathlib import Path
 import numba
 
 from operators.bundle import Bundle
+from operators.user_step import StepSettings
 from operators.warming import warm
 
 
-def compile_ahead(bundle: Bundle | None = None) -> None:
+def compile_ahead(bundle: Bundle | None = None, step: StepSettings = StepSettings()) -> None:
     """Have every loop compiled. Of several processes one compiles, the others wait for it and load."""
     folder = Path(numba.config.CACHE_DIR)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        warm(bundle)
+        warm(bundle, step)
 
 
 if __name__ == "__main__":

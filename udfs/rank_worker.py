@@ -10,7 +10,8 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from redis import Redis
@@ -19,24 +20,33 @@ from operators.affinity import AffinityModel
 from operators.bundle import load_bundle
 from operators.candidates import SOURCES
 from operators.drift import DriftDetector
-from operators.profile import learning_classes, profile_of
-from operators.ranker import RankedList, Ranker
-from operators.refresh_request import FORGET, RefreshRequest, decode_request
+from operators.feature_plan import known_features
+from operators.model_reference import ModelRecord
+from operators.profile import ProfileReading, learning_classes, profile_of
+from operators.ranked_list import RankedList
+from operators.refresh_request import FORGET, QUIET, RefreshRequest, decode_request
 from operators.shelf import Shelf
 from operators.shelf_records import ShelfRecord
+from operators.slot_ranker import SlotList
 from schemas.list_log import ListLog
 from schemas.publication import PUBLISH_SCRIPT, Published, UserValues, publish_arguments
 from schemas.records import Recommendation
-from schemas.redis_keys import RedisKeys, seq
-from schemas.redis_values import RecValue, profile_value, rec_value
+from schemas.redis_keys import HOME, RedisKeys, seq
+from schemas.redis_values import RecValue, SlotValue, profile_value, rec_value, slot_value
 from schemas.state import UserState, decode_state
-from schemas.stats import WORKERS
+from schemas.stats import SEGMENTS, WORKERS
 from udfs.figures import Figures
+from udfs.inputs_log import InputsLog, Taken
 from udfs.item_side import ItemSide
 from udfs.machine_code import compile_ahead
+from udfs.model_follower import ModelFollower
 from udfs.patience import patiently
+from udfs.reference_side import write_reference
 from udfs.renderer import Renderer
+from udfs.rule_side import write_rule
 from udfs.shelf_follower import ShelfFollower
+from udfs.slot_follower import SlotFollower
+from udfs.slot_names import published_slots
 from udfs.worker_settings import WorkerSettings
 
 logger = logging.getLogger(__name__)
@@ -56,33 +66,57 @@ class RankWorker:
         )
         self._names = RedisKeys(settings.prefix)
         self.shelf = Shelf(settings.bounds)
-        bundle = self._bundle = load_bundle(settings.bundle) if settings.bundle else None
+        known = known_features(settings.step)
+        bundle = self._bundle = load_bundle(settings.bundle, known) if settings.bundle else None
         if bundle is None:
             logger.warning("no model bundle is configured: lists come from neighbours, sessions and trending")
-        self._ranker = Ranker(self.shelf, settings.rank, bundle)
-        self._model = AffinityModel(settings.affinity)
-        self._learning = learning_classes(self._model, DriftDetector(settings.drift))
+        self._model = AffinityModel(settings.step.affinity)
+        self._learning = learning_classes(self._model, DriftDetector(settings.step.drift))
+        self._reading = ProfileReading.of(settings.step)
         self._side = ItemSide(self._redis, self._names, settings.publish)
-        self._follower = ShelfFollower(self._redis, self._names, self.shelf, settings.bounds.neighbours)
+        self.figures = Figures(self._redis, self._names, f"rank-{socket.gethostname()}-{os.getpid()}")
+        self.models = ModelFollower(
+            self.shelf, settings.rank, bundle, settings.step, self.figures.tell_models
+        )
+        self._slots = SlotFollower(
+            self.shelf, settings.rank, settings.slots, settings.rules, settings.step.habits.time_zone
+        )
+        self._follower = ShelfFollower(
+            self._redis,
+            self._names,
+            self.shelf,
+            settings.bounds.neighbours,
+            self.models.offer,
+            self._slots.offer,
+        )
         self._renderer = Renderer(self._redis, self._names, self.shelf, settings.publish)
         self._log = ListLog(SOURCES)
+        self._inputs = InputsLog(self._redis, self._names, settings.publish.inputs_share)
         self._publish = self._redis.register_script(PUBLISH_SCRIPT)
-        self.figures = Figures(self._redis, self._names, f"rank-{socket.gethostname()}-{os.getpid()}")
+        self.began_empty = False
+        """Redis held nothing at the start, and no worker lived who could have known what it had held."""
 
     def start(self) -> None:
         """Compile, fill the shelf from Redis, and begin to follow and to render: no list waits for these."""
-        compile_ahead(self._bundle)
+        compile_ahead(self._bundle, self._settings.step)
         patiently(self._follower.fill)
+        self.models.catch_up()
+        patiently(self._inputs.look)
         # Where other workers are at work, they may hold what an emptied Redis has lost, and are to notice.
         if not patiently(lambda: self._redis.hlen(self._names.stats(WORKERS))):
-            patiently(lambda: self._redis.set(self._names.alive, _now(), nx=True))
+            self.began_empty = bool(patiently(lambda: self._redis.set(self._names.alive, _now(), nx=True)))
+        self._tell_slots()
         self._follower.start()
+        self.models.start()
+        self._inputs.start()
         self._renderer.start()
         logger.info("the shelf holds %d items in %d bytes", len(self.shelf), self.shelf.nbytes())
 
     def stop(self) -> None:
         """End the threads and the connection; what was asked for is written."""
         self._follower.stop()
+        self.models.stop()
+        self._inputs.stop()
         self._renderer.stop()
         self.figures.write(_now())
         self._redis.close()
@@ -90,7 +124,8 @@ class RankWorker:
     def rank(self, requests: Sequence[bytes]) -> list[bytes | None]:
         """Rank and publish a batch. A user asked for several times is ranked once, by the last request.
 
-        Returns one `headrace.Recommendation` message per request that led to a list, None for the others.
+        A user for whom no list is asked has only their profile and segments published. Returns one
+        `headrace.Recommendation` message per request that led to a list, None for the others.
         """
         began = time.perf_counter()
         asked = [decode_request(request) for request in requests]
@@ -99,10 +134,20 @@ class RankWorker:
         forgotten = list(
             {state.uid for state, each in zip(states, asked, strict=True) if each.edge == FORGET}
         )
-        places = [place for place in last.values() if asked[place].edge != FORGET]
+        listed = {
+            state.uid for state, each in zip(states, asked, strict=True) if each.edge not in (QUIET, FORGET)
+        }
+        kept = [place for place in last.values() if asked[place].edge != FORGET]
+        places = [place for place in kept if states[place].uid in listed]
         users = [states[place] for place in places]
-        lists = self._ranker.rank(users, [user.last for user in users]) if users else []
-        values = [self._values(user, ranked) for user, ranked in zip(users, lists, strict=True)]
+        taken = self._inputs.taking([_rec_id(user) for user in users], [user.uid for user in users])
+        slots = self._rank(users, taken)
+        lists = [made.ranked for made in slots[HOME]]
+        values = [
+            self._values(user, lists[k], {name: slots[name][k] for name in self._slots.names})
+            for k, user in enumerate(users)
+        ]
+        values += [self._quiet_values(states[place]) for place in kept if states[place].uid not in listed]
         ranked_at = time.perf_counter()
         self._forget(forgotten)
         self._write(values)
@@ -110,16 +155,35 @@ class RankWorker:
         now = _now()
         self._count(asked, len(users), ranked_at - began, written_at - ranked_at)
         log: list[bytes | None] = [None] * len(requests)
-        for place, message in zip(places, self._logged(users, lists, now), strict=True):
+        for place, message in zip(places, self._logged(users, lists, now, taken), strict=True):
             log[place] = message
         self.figures.write_when_due(_now(), [user.uid for user in users])
         return log
+
+    def _rank(self, users: Sequence[UserState], taken: Taken | None) -> dict[str, list[SlotList]]:
+        # One reference for the whole batch: a model that has come meanwhile ranks from the next one on.
+        ranker, shadow = self.models.ranker, self.models.shadow
+        compare = None if shadow is None else shadow.compare
+        now = [user.last for user in users]
+        return self._slots.ranker(ranker).rank(users, now, compare=compare, record=taken)
 
     def write_items(self, records: Sequence[ShelfRecord]) -> None:
         """Write a batch of the item side to Redis and announce it to every shelf."""
         patiently(lambda: self._side.write(records))
 
-    def _values(self, user: UserState, ranked: RankedList) -> UserValues:
+    def write_segments(self, members: Mapping[str, int]) -> None:
+        """Write how many users are in segments."""
+        if members:
+            key = self._names.stats(SEGMENTS)
+            patiently(lambda: self._redis.hset(key, mapping=dict(members)))
+
+    def _quiet_values(self, user: UserState) -> UserValues:
+        return UserValues(user.uid, b"", self._profile(user), user.segments)
+
+    def _profile(self, user: UserState) -> bytes:
+        return profile_value(profile_of(user, self._model, self._learning, self._reading))
+
+    def _values(self, user: UserState, ranked: RankedList, slots: Mapping[str, SlotList]) -> UserValues:
         version = seq(user.born, user.n)
         rec = RecValue(
             seq=version,
@@ -128,10 +192,25 @@ class RankWorker:
             model=ranked.model,
             items=list(zip(ranked.items, ranked.scores, ranked.whys, strict=True)),
         )
-        profile = profile_of(user, self._model, self._learning)
-        return UserValues(user.uid, rec_value(rec), profile_value(profile), user.segments)
+        further = [
+            slot_value(
+                SlotValue(
+                    seq=version,
+                    id=f"{rec.id}-{name}",
+                    at=rec.at,
+                    model=made.ranked.model,
+                    items=list(zip(made.ranked.items, made.ranked.scores, made.ranked.whys, strict=True)),
+                    slot=name,
+                    item=made.item,
+                )
+            )
+            for name, made in slots.items()
+        ]
+        return UserValues(user.uid, rec_value(rec), self._profile(user), user.segments, further)
 
-    def _logged(self, users: Sequence[UserState], lists: Sequence[RankedList], now: int) -> list[bytes]:
+    def _logged(
+        self, users: Sequence[UserState], lists: Sequence[RankedList], now: int, taken: Taken | None
+    ) -> list[bytes]:
         if not lists:
             return []
         heads = [
@@ -142,8 +221,9 @@ class RankWorker:
                 at=user.last,
                 written_at=now,
                 model=ranked.model,
+                inputs=None if taken is None else taken.encoded(place),
             )
-            for user, ranked in zip(users, lists, strict=True)
+            for place, (user, ranked) in enumerate(zip(users, lists, strict=True))
         ]
         return self._log.encode(
             heads,
@@ -156,12 +236,16 @@ class RankWorker:
     def _forget(self, uids: Sequence[str]) -> None:
         """Erase the keys of users; what comes for them later in the batch is of a new record."""
         if uids:
-            keys = [key for uid in uids for key in self._names.of_user(uid)]
+            slots = patiently(lambda: published_slots(self._redis, self._names))
+            keys = [key for uid in uids for key in self._names.of_user(uid, slots)]
             patiently(lambda: self._redis.delete(*keys))
+            patiently(lambda: self._redis.zrem(self._names.asked, *uids))
 
     def _write(self, values: Sequence[UserValues]) -> None:
         if values:
-            keys, args = publish_arguments(self._names, values, self._settings.publish.user_ttl)
+            keys, args = publish_arguments(
+                self._names, values, self._settings.publish.user_ttl, slots=self._slots.names
+            )
             published = Published.of(patiently(lambda: self._publish(keys=keys, args=args)))
             if not published.marker:
                 self._refill()
@@ -183,8 +267,23 @@ class RankWorker:
             )
         for record in kept:
             self.write_items([record])
+        for reference in self.models.records():
+            self._write_reference(reference)
+        most = self._settings.publish.most_changes
+        for rule in self._slots.records():
+            patiently(partial(write_rule, self._redis, self._names, rule, most))
+        self._tell_slots()
         patiently(lambda: self._redis.set(self._names.alive, _now()))
         patiently(lambda: self._redis.delete(claim))
+
+    def _tell_slots(self) -> None:
+        """Have the slots known for which lists are written, so that who is forgotten loses them all."""
+        if self._slots.names:
+            patiently(lambda: self._redis.sadd(self._names.slots, *self._slots.names))
+
+    def _write_reference(self, reference: ModelRecord) -> None:
+        most = self._settings.publish.most_changes
+        patiently(lambda: write_reference(self._redis, self._names, reference, most))
 
     def _count(self, asked: Sequence[RefreshRequest], lists: int, rank_s: float, redis_s: float) -> None:
         now = _now()

@@ -33,6 +33,11 @@ class Renderer:
         self._names = names
         self._shelf = shelf
         self._settings = settings
+        self._of_items = {
+            "co": names.similar,
+            "buy:together": names.together,
+            "buy:then_bought": names.then_bought,
+        }
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._render_for_ever, name="renderer", daemon=True)
 
@@ -47,7 +52,7 @@ class Renderer:
 
     def render(self) -> int:
         """Render what changed, up to the bound of one round. Returns how many lists were written."""
-        return self._render("pop") + self._render("co")
+        return self._render("pop") + sum(self._render(kind) for kind in self._of_items)
 
     def _render(self, kind: str) -> int:
         waiting = self._names.dirty(kind)
@@ -68,8 +73,8 @@ class Renderer:
         now = time.time_ns() // 1_000_000
         for key, members in zip(changed, reading.execute(), strict=True):
             items = self._shown(members)
-            if kind == "co":
-                value, name = similar_value(SimilarValue(at=now, items=items)), self._names.similar(key)
+            if kind in self._of_items:
+                value, name = similar_value(SimilarValue(at=now, items=items)), self._of_items[kind](key)
             else:
                 value = trending_value(TrendingValue(at=now, scope=key, items=items))
                 name = self._names.trending(key)

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
 from redis import Redis
 from redis.exceptions import RedisError
 
+from operators.context_rules import RuleRecord
+from operators.model_reference import ModelRecord
+from operators.purchase_sums import PurchaseKind
 from operators.shelf import Shelf
-from operators.shelf_records import CoVisits, Items, Popularity, ShelfRecord, decode_records
+from operators.shelf_records import (
+    Arrivals,
+    CoVisits,
+    Items,
+    Popularity,
+    PurchaseScores,
+    ShelfRecord,
+    decode_records,
+)
 from schemas.item_scores import log_score
 from schemas.records import Item
 from schemas.redis_keys import RedisKeys
 from udfs.item_side import FIELD
+from udfs.reference_side import stored_references
+from udfs.rule_side import stored_rules
 
 logger = logging.getLogger(__name__)
 
@@ -24,19 +37,36 @@ _read_item = msgspec.json.Decoder(Item).decode
 _SCAN = 1_000
 _ALL = 0
 _BLOCK_MS = 500
+_SETTLED_BETWEEN = 25
+"""Slices of texts compared between two looks at the streams, about 50 ms of work."""
 
 
 class ShelfFollower:
-    """Fills a shelf from Redis and keeps it fresh on a daemon thread of its own."""
+    """Fills a shelf from Redis and keeps it fresh on a daemon thread of its own.
 
-    def __init__(self, redis: Redis, names: RedisKeys, shelf: Shelf, neighbours: int) -> None:
+    `on_model` is told which model is to serve, and `on_rule` what is said of a context rule, when it is filled and
+    whenever that changes.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        names: RedisKeys,
+        shelf: Shelf,
+        neighbours: int,
+        on_model: Callable[[ModelRecord], None] = lambda record: None,
+        on_rule: Callable[[RuleRecord], None] = lambda record: None,
+    ) -> None:
         # redis-py gives every answer the types of its two clients, sync and async.
         self._redis: Any = redis
         self._names = names
         self._shelf = shelf
         self._neighbours = neighbours
+        self._on_model = on_model
+        self._on_rule = on_rule
         self._read_to: dict[str, bytes] = {}
         self._filled = False
+        self._told: dict[str, int] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="shelf-follower", daemon=True)
 
@@ -48,6 +78,7 @@ class ShelfFollower:
         while self._take_in(block=None):
             pass
         self._filled = True
+        self._tell_refused()
 
     def start(self) -> None:
         """Follow changes from now on, until `stop` or the end of the process."""
@@ -59,8 +90,14 @@ class ShelfFollower:
         self._thread.join(timeout=5.0)
 
     def _fill_sets(self) -> None:
+        # First of all: rules that come later have every item looked at anew.
+        for rule in stored_rules(self._redis, self._names):
+            self._on_rule(rule)
         for record in self._stored():
-            self._shelf.apply(record)
+            # Texts are compared afterwards, between changes: no worker waits with its lists for them.
+            self._shelf.apply(record, compare=False)
+        for reference in stored_references(self._redis, self._names):
+            self._on_model(reference)
 
     def _follow(self) -> None:
         while not self._stop.is_set():
@@ -68,7 +105,12 @@ class ShelfFollower:
                 if not self._filled or self._fell_behind():
                     logger.warning("the shelf is filled anew: it fell behind its stream of changes")
                     self.fill()
-                self._take_in(block=_BLOCK_MS)
+                # While texts are left to compare, changes are looked for in between.
+                unsettled = self._shelf.unsettled
+                self._take_in(block=None if unsettled else _BLOCK_MS)
+                for _ in range(_SETTLED_BETWEEN if unsettled else 0):
+                    self._shelf.settle_some()
+                self._tell_refused()
             except RedisError:
                 # Ranking goes on from what the shelf holds; the publisher is who says that Redis is away.
                 self._stop.wait(0.5)
@@ -77,12 +119,28 @@ class ShelfFollower:
                 self._filled = False
                 self._stop.wait(0.5)
 
+    def _tell_refused(self) -> None:
+        """Warn of a bound of the shelf that new names met, and again whenever their number has doubled."""
+        for what, count in self._shelf.refused.items():
+            if count and count >= 2 * self._told.get(what, 0):
+                self._told[what] = count
+                logger.warning(
+                    "the shelf is full of %s: new names found no room %d times, and are served as unknown ones",
+                    what,
+                    count,
+                )
+
     def _take_in(self, block: int | None) -> bool:
         answer = self._redis.xread(self._read_to, count=50, block=block)
         for stream, entries in answer:
             for entry, fields in entries:
                 for record in decode_records(fields[FIELD]):
-                    self._shelf.apply(record)
+                    if isinstance(record, ModelRecord):
+                        self._on_model(record)
+                    elif isinstance(record, RuleRecord):
+                        self._on_rule(record)
+                    else:
+                        self._shelf.apply(record)
                 self._read_to[stream.decode()] = entry
         return bool(answer)
 
@@ -112,8 +170,13 @@ class ShelfFollower:
             yield Items([_read_item(value) for value in values if value is not None])
         for items, members, scores in self._best("co", self._neighbours):
             yield CoVisits(items, members, scores)
+        for kind in PurchaseKind:
+            for rows, members, scores in self._best(f"buy:{kind}", self._neighbours):
+                yield PurchaseScores(kind.value, rows, members, scores)
         for scopes, members, scores in self._best("pop", _ALL):
             yield Popularity(scopes, members, scores)
+        arrived = self._redis.zrange(names.arrivals, 0, -1, withscores=True)
+        yield Arrivals([item.decode() for item, _ in arrived], [int(time) for _, time in arrived])
 
     def _known(self, kind: str) -> Iterator[list[str]]:
         cursor = 0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from operators.affinity import AffinitySettings
-from operators.drift import DriftSettings
-from operators.ranker import RankSettings
+from operators.context_rule import ContextRule
+from operators.rank_settings import RankSettings
 from operators.shelf import ShelfBounds
+from operators.slot_settings import SlotSettings
+from operators.user_step import StepSettings
 
 
 @dataclass(frozen=True)
@@ -17,17 +19,27 @@ class PublishSettings:
     `render_every` is the least time between two renderings of the public item lists, `shown` their length;
     a round renders at most `most_rendered` lists of a kind, and leaves the others to later ones.
     `most_neighbours` bounds the internal sorted sets: above 128 Redis leaves its compact encoding.
-    `most_changes` and `most_session_batches` bound the streams that shelves follow.
+    `most_changes` and `most_session_batches` bound the streams that shelves follow,
+    `most_arrivals` the items that are remembered for having come last. A share of
+    `inputs_share` of the lists is logged with all that it was made from.
+
+    Raises `ValueError` for a share that is not within 0 and 1.
     """
 
     user_ttl: int = 7 * 86_400
     item_ttl: int = 90 * 86_400
     render_every: float = 1.0
     shown: int = 20
-    most_rendered: int = 500
+    most_rendered: int = 200
     most_neighbours: int = 128
     most_changes: int = 2_000
     most_session_batches: int = 4_000
+    most_arrivals: int = 512
+    inputs_share: float = 0.002
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.inputs_share <= 1.0:
+            raise ValueError(f"publish.inputs_share: {self.inputs_share} is not within 0 and 1")
 
 
 @dataclass(frozen=True)
@@ -40,5 +52,6 @@ class WorkerSettings:
     rank: RankSettings = RankSettings()
     bounds: ShelfBounds = ShelfBounds()
     publish: PublishSettings = PublishSettings()
-    affinity: AffinitySettings = AffinitySettings()
-    drift: DriftSettings = DriftSettings()
+    step: StepSettings = StepSettings()
+    slots: Mapping[str, SlotSettings] = field(default_factory=dict)
+    rules: tuple[ContextRule, ...] = ()

@@ -15,7 +15,7 @@ const CHARTS = [
   },
   {
     name: "Lists out", say: perSecond, lines: [(f) => f.lists_per_s],
-    note: (f) => (f.workers ? `${f.workers} ${f.workers === 1 ? "worker" : "workers"}${f.rank_us === null ? "" : `, ${number(f.rank_us)} µs to rank, ${number(f.redis_us)} µs to write`}` : "no worker is writing"),
+    note: listsNote,
   },
   {
     name: "Event to list, at once", say: duration, lines: [(f) => f.leading.p99, (f) => f.leading.p50],
@@ -29,6 +29,14 @@ const CHARTS = [
 
 function perSecond(rate) {
   return [number(rate), "/s"];
+}
+
+function listsNote(f) {
+  if (!f.workers) return "no worker is writing";
+  const cost = f.rank_us === null ? "" : `, ${number(f.rank_us)} µs to rank, ${number(f.redis_us)} µs to write`;
+  const models = f.models?.length ? `, by ${f.models.join(" and ")}` : "";
+  const refused = f.refused ? `; a model was refused: ${f.refused}` : "";
+  return `${f.workers} ${f.workers === 1 ? "worker" : "workers"}${cost}${models}${refused}`;
 }
 
 function latencyNote(latency, otherwise) {

@@ -6,6 +6,9 @@ import { Figures } from "./figures.js";
 import { ask, Live } from "./live.js";
 import { Profile } from "./profile.js";
 import { RankedList } from "./ranked_list.js";
+import { RuleEditor } from "./rule_editor.js";
+import { Segments } from "./segments.js";
+import { Timeline } from "./timeline.js";
 import { Visitor } from "./visitor.js";
 import { country, named, number } from "./words.js";
 
@@ -25,6 +28,16 @@ const watchList = new RankedList(byId("watch-list"), {
   empty: "No list yet. It appears with this user's next event.",
 });
 const watchProfile = new Profile(byId("watch-profile"), "Profile", "Nothing is known of this user yet.");
+const timeline = new Timeline(byId("timeline"));
+const editor = new RuleEditor(byId("rule-editor"));
+const segments = new Segments(byId("segment-counts"), byId("segment-changes"), {
+  watch: (uid) => {
+    location.hash = `#watch=${uid}`;
+    follow(false);
+  },
+  edit: (rule) => editor.take(rule),
+  answered: (answers) => editor.answered(answers),
+});
 const ownList = new RankedList(byId("visit-list"), {
   heading: "Your list", who: "you", least_ms: 0, spoken: byId("spoken"),
   empty: "No list yet. Click an item, and it appears here.",
@@ -61,12 +74,14 @@ const live = new Live({
       changedAt = performance.now();
       watchList.show(view);
       watchProfile.show(view);
+      timeline.show(view);
     }
     if (view.uid === own) {
       ownList.show(view);
       ownProfile.show(view);
     }
   },
+  segments: (now) => segments.take(now),
   arrived: (trip) => visitor.arrived(trip),
 });
 
@@ -89,10 +104,11 @@ function watch(uid) {
   if (uid === watched) return;
   watched = uid;
   changedAt = performance.now();
-  if (!location.hash.startsWith("#visit")) history.replaceState(null, "", `#watch=${uid}`);
+  if (placeOf(location.hash) === "watch") history.replaceState(null, "", `#watch=${uid}`);
   const nobody = { uid, rec: null, profile: null, items: {} };
   watchList.show(nobody);
   watchProfile.show(nobody);
+  timeline.show(nobody);
   live.watch([watched, own]);
   drawRecent();
 }
@@ -155,17 +171,21 @@ byId("follow").addEventListener("click", () => {
   if (following) goOn();
 });
 
+function placeOf(hash) {
+  return ["visit", "segments"].find((place) => hash.startsWith(`#${place}`)) ?? "watch";
+}
+
 function open() {
-  const visiting = location.hash.startsWith("#visit");
-  byId("watch").hidden = visiting;
-  byId("visit").hidden = !visiting;
-  for (const [id, here] of [["tab-watch", !visiting], ["tab-visit", visiting]]) {
-    if (here) byId(id).setAttribute("aria-current", "page");
-    else byId(id).removeAttribute("aria-current");
+  const here = placeOf(location.hash);
+  for (const place of ["watch", "visit", "segments"]) {
+    byId(place).hidden = place !== here;
+    if (place === here) byId(`tab-${place}`).setAttribute("aria-current", "page");
+    else byId(`tab-${place}`).removeAttribute("aria-current");
   }
   const uid = /^#watch=([0-9a-z]{1,64})$/.exec(location.hash)?.[1];
   if (uid && uid !== watched) watch(uid);
-  if (visiting) explore.renew();
+  if (here === "visit") explore.renew();
+  if (here === "segments") segments.choose(null);
 }
 
 async function introduce() {

@@ -26,7 +26,7 @@ export class Profile {
 function parts(profile, items) {
   return [
     facts(profile),
-    section("Drawn to", affinities(profile), "The learned probability that an item of this category is liked"),
+    section("Drawn to", affinities(profile), "How likely the next thing they do is in this category"),
     section("Did, of late", counters(profile.types), "Counts that fade with time"),
     section("Recent items", recent(profile, items)),
     footnote(profile),
@@ -48,9 +48,10 @@ function facts(profile) {
     ["Taste", drift.drifts ? `changed ${drift.drifts === 1 ? "once" : `${drift.drifts} times`}, last ${moment(drift.at)}` : "steady"],
     ["Segments", profile.segments.join(", ")],
     ["Persona", profile.persona],
+    ["Kept out", profile.traffic?.length && `of statistics and lists: ${profile.traffic.map((reason) => reason.replaceAll("_", " ")).join(", ")}`],
   ];
   return element("dl", { class: "facts" }, ...known.filter(([, value]) => value).map(([name, value]) =>
-    element("div", { class: name === "Taste" && drift.drifts ? "drifted" : null }, element("dt", {}, name), element("dd", {}, value))));
+    element("div", { class: (name === "Taste" && drift.drifts) || name === "Kept out" ? "drifted" : null }, element("dt", {}, name), element("dd", {}, value))));
 }
 
 function bars(entries, most, say) {
@@ -63,7 +64,7 @@ function bars(entries, most, say) {
 
 function affinities(profile) {
   const top = profile.affinities.slice(0, 6).map(([path, value]) => [path, value, category(path) || "no category"]);
-  return top.length ? bars(top, 1, (value) => `${Math.round(100 * value)} %`) : null;
+  return top.length ? bars(top, Math.max(...top.map(([, value]) => value)), (value) => `${Math.round(100 * value)} %`) : null;
 }
 
 function counters(types) {

@@ -104,14 +104,14 @@ export class RankedList {
 
   #write(row, { id, item, items, why, place, list }) {
     const name = title(item, id);
-    const { kind, words, subject } = reason(why, items, this.options.who);
+    const { kind, words, subject, rule } = reason(why, items, this.options.who);
     row.rank.textContent = place + 1;
     row.tile.textContent = (name.match(/[\p{L}\p{N}]/u) ?? ["·"])[0];
     row.tile.style.setProperty("--hue", hue(item?.category ?? id));
     row.tile.title = category(item?.category);
     named(row.title, name);
     row.why.replaceChildren(element("i", { class: `reason ${kind}`, "aria-hidden": "true" }), words, subject ? named(element("span"), subject) : "");
-    row.why.title = words + (subject ?? "");
+    row.why.title = words + (subject ?? "") + (rule ? `, moved by the rule ${rule}` : "");
     row.price.textContent = price(item);
     if (this.options.actions) row.actions.replaceChildren(...this.options.actions(id, place + 1, list.id));
   }

@@ -86,13 +86,23 @@ export function deed(type) {
   return DEEDS[type] ?? type.replaceAll("_", " ");
 }
 
-/** The kind of a reason, for its mark, its words, and the title they end with; `who` is "you" or "they". */
+/** The kind of a reason, for its mark, its words, the title they end with, and the context rule that moved the item;
+ *  `who` is "you" or "they". */
 export function reason(why, items, who) {
+  const [, plain, rule] = /^(.*?)(?:;rule:([\w.-]+))?$/s.exec(why);
+  return { ...plainReason(plain, items, who), rule };
+}
+
+function plainReason(why, items, who) {
   const [kind, ...rest] = why.split(":");
   const subject = rest.join(":");
   if (kind.startsWith("because_") && subject) {
     return { kind: "viewed", words: `because ${who} ${kind.slice(8).replaceAll("_", " ")} `, subject: title(items[subject], subject) };
   }
+  if (kind === "similar" && subject) {
+    return { kind: "fitting", words: "similar to ", subject: title(items[subject], subject) };
+  }
+  if (kind === "new") return { kind: "trending", words: "new in the catalogue" };
   if (kind === "trending") return { kind: "trending", words: `trending ${subject === "all" ? "everywhere" : `in ${scope(subject)}`}` };
   if (kind === "for_you") return { kind: "fitting", words: who === "you" ? "fits your profile" : "fits their profile" };
   return { kind: "fitting", words: why.replaceAll("_", " ") };

@@ -10,18 +10,20 @@ where nothing changed, 'promised' the most that ADWIN's delta allows there: delt
 from __future__ import annotations
 
 import argparse
-import math
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import mean, median
 from time import thread_time
 
 import numpy as np
 
+from jobs.evaluate_drift_shopper import CATEGORIES, Shopper
 from operators.affinity import AffinityModel, AffinitySettings, misfit, weights_of
+from operators.ddm import DdmSettings
 from operators.drift import DriftDetector, DriftSettings
 from operators.logistic import raw_score, sigmoid
+from operators.page_hinkley import PageHinkleySettings
 from operators.sketch import SKETCH_DIM, item_sketch, sketch
 from schemas.state import Affinity
 
@@ -31,30 +33,7 @@ CHANGES = (20, 50, 100, 200)
 AFTER = 100
 UNCHANGED = 1000
 
-CATEGORIES = [f"Department {d}/Shelf {s}" for d in range(8) for s in range(6)]
 SKETCHES = np.stack([item_sketch(category) for category in CATEGORIES])
-TYPES, SHARES = ("view", "click", "add_to_cart", "purchase"), (0.60, 0.20, 0.13, 0.07)
-
-
-@dataclass(frozen=True)
-class Shopper:
-    """How simulated users behave: three tastes (50, 30, 20 %), a share of events anywhere, and runs of events
-    in one category whose mean length is `run`, as in the sessions of real users."""
-
-    elsewhere: float = 0.15
-    run: float = 4.0
-
-    def events(self, rng: random.Random, change: int, length: int) -> Iterator[tuple[str, float, str]]:
-        """(category, price, type) of one user, with three other tastes from event number `change` on."""
-        tastes = rng.sample(CATEGORIES, 6)
-        level = rng.uniform(1, 4)
-        category = ""
-        for k in range(length):
-            if not category or k == change or rng.random() < 1 / self.run:
-                now = tastes[:3] if k < change else tastes[3:]
-                anywhere = rng.random() < self.elsewhere
-                category = rng.choice(CATEGORIES) if anywhere else rng.choices(now, (5, 3, 2))[0]
-            yield category, math.exp(rng.gauss(level, 0.5)), rng.choices(TYPES, SHARES)[0]
 
 
 def coin_errors(users: int, change: int, length: int) -> list[list[float]]:
@@ -105,7 +84,7 @@ def report(
     alarms = sum(len(drifts(settings, errors)) for errors in unchanged)
     cells = [
         f"{1000 * alarms / sum(map(len, unchanged)):.2f}",
-        f"{1000 * settings.delta / settings.clock:.2f}",
+        f"{1000 * settings.delta / settings.clock:.2f}" if settings.detector == "adwin" else "–",
     ]
     for change, streams in changed.items():
         at = change - skipped
@@ -129,6 +108,13 @@ def variants() -> Iterator[tuple[str, DriftSettings]]:
         yield f"min. window {least}", replace(CHOSEN, min_window_length=least)
     for grace in (8, 32):
         yield f"grace {grace}", replace(CHOSEN, grace_period=grace)
+    yield "DDM", replace(CHOSEN, detector="ddm")
+    yield "DDM, river's defaults", replace(CHOSEN, detector="ddm", ddm=DdmSettings())
+    yield "Page-Hinkley", replace(CHOSEN, detector="page_hinkley")
+    yield (
+        "Page-Hinkley, river's defaults",
+        replace(CHOSEN, detector="page_hinkley", page_hinkley=PageHinkleySettings()),
+    )
 
 
 def table(title: str, first: str, rows: Iterator[tuple[str, str]], columns: Sequence[str]) -> None:

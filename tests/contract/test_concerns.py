@@ -38,6 +38,8 @@ EVENTS = st.lists(
         time=st.integers(0, 3 * 24 * 60).map(lambda minute: BEGIN + minute * MINUTE),
         item_id=st.none() | st.integers(0, 30).map(lambda n: f"item-{n}"),
         value=st.none() | st.floats(0.5, 5.0),
+        order_id=st.none() | st.sampled_from("AB"),
+        attributes=st.just({}) | st.sampled_from([{"tier": "gold"}, {"tier": "blue", "source": "crm"}]),
         context=st.builds(
             Context, country=st.sampled_from([None, "GB"]), device=st.sampled_from([None, "tv"])
         ),

@@ -59,6 +59,7 @@ def command_of(words: list[str]) -> tuple[click.Command, list[str]]:
     group = typer.main.get_command(build([words[0]]))
     command, rest = group.commands[words[0]], words[1:]  # type: ignore[attr-defined]
     while hasattr(command, "commands"):
+        rest = command.named(rest) if hasattr(command, "named") else rest
         assert rest, f"headrace {words[0]} needs one of {', '.join(command.commands)}"
         assert rest[0] in command.commands, f"headrace {words[0]} has no {rest[0]}"
         command, rest = command.commands[rest[0]], rest[1:]

@@ -13,10 +13,11 @@ from infra.kafka import COMPACTED, kept
 from jobs.record_columns import EVENT_COLUMNS, ITEM_COLUMNS, NEEDED_BY_EVENTS, NEEDED_BY_ITEMS
 from jobs.settings import KafkaSection
 from operators.ingest_settings import ANY_NUMBER, VALUES, IngestSettings
-from operators.user_step import LIST_TYPES, StepSettings
+from operators.user_step import LIST_TYPES, StepSettings, UserStep
 from schemas.codec import AVRO_FOLDER
 from schemas.reason import Reason
-from schemas.records import EVENT_TYPES
+from schemas.records import EVENT_TYPES, Event
+from schemas.state import UserState
 
 PAGE = (Path(__file__).parents[2] / "docs" / "events.md").read_text("utf-8")
 INGEST = IngestSettings()
@@ -92,6 +93,16 @@ def test_the_page_has_every_event_type_with_what_the_code_does_with_it() -> None
         assert (changes == "no") == (kind not in LIST_TYPES or kind == "forget"), kind
         weight = weights.get(kind)
         assert interest.startswith("–" if weight is None else f"{weight:g}") or kind == "rating", kind
+
+
+def test_the_page_says_what_a_type_that_is_not_known_does() -> None:
+    user = UserState("pseudonym", born=1_000)
+    event = Event(event_id="e1", user_id="ann", type="wishlist_share", time=1_000, item_id="mug")
+    assert event.type not in EVENT_TYPES
+    outcome = UserStep(StepSettings(), {}).update(user, event, None)
+    assert (outcome.refused, outcome.changes_list, user.n) == (None, False, 1)
+    said = " ".join(PAGE.split())
+    assert "A type that is not in this table is accepted and counted, and asks for no new list." in said
 
 
 def test_the_page_has_every_reason_and_no_other() -> None:

@@ -81,9 +81,11 @@ class Shop:
         """Add one item to the catalogue."""
         self.items.append(item)
         self.redis.set(self.keys.item(item.item_id), item_value(item))
+        self.redis.sadd(self.keys.known("item"), item.item_id)
 
     def trend(self, scope: str, ids: Sequence[str]) -> None:
         """Make these items trend in `scope`, best first."""
+        self.redis.sadd(self.keys.known("pop"), scope)
         ranked = [(item_id, 100.0 - place) for place, item_id in enumerate(ids)]
         self.redis.set(
             self.keys.trending(scope), trending_value(TrendingValue(at=START, scope=scope, items=ranked))
@@ -200,9 +202,9 @@ def page_url(shop: Shop, redis_server: RedisServer) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """A headless Chromium for the run."""
+    """A headless Chromium for a file's tests: while Playwright lives, no other test of this thread can run a loop."""
     if CHROMIUM is None:
         pytest.skip("no chromium on PATH: the page is not driven in a browser")
     from playwright.sync_api import sync_playwright

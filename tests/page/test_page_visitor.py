@@ -18,6 +18,7 @@ from infra.redis import RedisServer
 from jobs.page_clicks import ClickProducer
 from jobs.page_server import PageSettings
 from jobs.replay_clock import close_clock, replay_clock
+from operators.kafka_access import KafkaAccess
 from schemas.codec import EVENTS
 from schemas.records import Event
 
@@ -73,15 +74,14 @@ def visited(
     kafka_broker: KafkaBroker, topic: str, shop: Any, redis_server: RedisServer, kit: Any
 ) -> Iterator[str]:
     """The page with Kafka."""
-    clicks = ClickProducer(kafka_broker.brokers, topic, partial(replay_clock, kafka_broker.brokers, topic))
-    settings = PageSettings(
-        redis_url=redis_server.url, secret=kit.SECRET, brokers=kafka_broker.brokers, events_topic=topic
-    )
+    kafka = KafkaAccess(kafka_broker.brokers)
+    clicks = ClickProducer(kafka, topic, partial(replay_clock, kafka, topic))
+    settings = PageSettings(redis_url=redis_server.url, secret=kit.SECRET, kafka=kafka, events_topic=topic)
     with kit.served(settings, clicks) as url:
         kit.until(lambda: httpx.get(f"{url}/health").json()["kafka"], "the page did not find Kafka")
         yield url
     # Else its kept connection goes on asking for a broker that the end of the tests has stopped.
-    close_clock(kafka_broker.brokers, topic)
+    close_clock(kafka, topic)
 
 
 @pytest.fixture

@@ -135,7 +135,8 @@ def test_charts_follow_the_workers_figures(tab: Any, page_url: str, shop: Any) -
         if tab.text_content(".chart:nth-child(3) strong") != "–":
             break
     lists, leading, trailing = (tab.text_content(f".chart:nth-child({place}) strong") for place in (2, 3, 4))
-    assert float(lists.removesuffix("/s")) > 50
+    # 200/s where nothing else keeps the machine busy.
+    assert 5 < float(lists.removesuffix("/s")) <= 250
     assert 30 <= float(leading.partition(" ")[0]) <= 35
     assert 200 <= float(trailing.partition(" ")[0]) <= 225
     assert tab.get_attribute(".chart:nth-child(2) .line", "d").startswith("M")
@@ -178,23 +179,29 @@ def test_a_phone_never_scrolls_sideways(tab: Any, page_url: str, uid: str, place
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+TEXTS = ["h2", ".why", ".price", ".meta", ".rank", ".uid", ".note", ".about"]
+"""What a panel's texts are marked with."""
+
+
 def test_texts_have_enough_contrast_in_light_and_dark(tab: Any, page_url: str, uid: str) -> None:
     for scheme in ("light", "dark"):
         tab.emulate_media(color_scheme=scheme)
         tab.goto(f"{page_url}/#watch={uid}")
-        tab.wait_for_selector("#watch-list .row")
+        for selector in TEXTS:
+            tab.wait_for_selector(f".panel {selector}", state="attached")
         ratios = tab.evaluate(
-            """() => {
+            """(selectors) => {
               const lightness = (colour) => {
                 const [r, g, b] = colour.match(/[\\d.]+/g).map(Number).map((v) => v / 255)
                   .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
                 return 0.2126 * r + 0.7152 * g + 0.0722 * b;
               };
               const ground = lightness(getComputedStyle(document.querySelector(".panel")).backgroundColor);
-              return ["h2", ".why", ".price", ".meta", ".rank", ".uid", ".note", ".about"].map((selector) => {
+              return selectors.map((selector) => {
                 const ink = lightness(getComputedStyle(document.querySelector(`.panel ${selector}`)).color);
                 return [selector, (Math.max(ink, ground) + 0.05) / (Math.min(ink, ground) + 0.05)];
               });
-            }"""
+            }""",
+            TEXTS,
         )
         assert {selector: ratio for selector, ratio in ratios if ratio < 4.5} == {}, scheme

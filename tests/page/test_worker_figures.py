@@ -10,8 +10,10 @@ from collections.abc import Iterator
 import pytest
 
 from jobs.flink_rest import EventRate, FlinkAway, FlinkRest, JobReading
+from jobs.page_figures import models_shown
 from jobs.worker_figures import WINDOW_MS, WorkerFigures
 from schemas.stats import Histogram
+from schemas.worker_models import ShadowReading, SlotReading, WorkerModels, encode_models
 from schemas.worker_reading import WorkerReading, worker_reading
 
 
@@ -141,3 +143,19 @@ def test_flink_away_is_an_error_that_names_the_address() -> None:
 def test_an_address_that_is_not_http_is_refused() -> None:
     with pytest.raises(ValueError, match="http://"):
         FlinkRest("file:///etc/passwd")
+
+
+def told(at: int, model: str | None, refused: str | None = None) -> dict[bytes, bytes]:
+    models = WorkerModels(at=at, serve=SlotReading(model=model, refused=refused), shadow=ShadowReading())
+    return {b"models": encode_models(models), b"at": b"5"}
+
+
+def test_the_page_names_the_models_of_living_workers_and_why_one_was_refused() -> None:
+    workers = [
+        told(20_000, "shop/2"),
+        told(19_000, "shop/1", "golden row 7"),
+        told(1_000, "old/1"),
+        {b"at": b"5"},
+    ]
+    assert models_shown(workers, now=20_000) == {"models": ["shop/1", "shop/2"], "refused": "golden row 7"}
+    assert models_shown([told(20_000, None)], now=20_000) == {"models": ["blend"], "refused": None}

@@ -3,47 +3,35 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
 import urllib.request
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import redis
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaConsumer
 
-from infra.home import home
 from infra.kafka import KafkaBroker
 from infra.ports import free_port
 from infra.redis import RedisServer
 from infra.service import Service
-from jobs.local_topics import create_local_topics
 from jobs.settings import KafkaSection
-from schemas.codec import EVENTS, ITEMS
 from schemas.pseudonym import Pseudonym
-from schemas.records import Event, Item
 from schemas.redis_keys import RedisKeys
-
-T = TypeVar("T")
+from tests.job_feed import PATIENCE_S, JobFeed, job_environment, new_topics, until
+from tests.pipeline.story import Story, told
+from tests.s3_server import S3Server
 
 SECRET = "the secret of the pipeline tests"
-PATIENCE_S = 240.0
 
-
-def until(ready: Callable[[], T], what: str, seconds: float = PATIENCE_S) -> T:
-    """The first true answer of `ready`; fails with `what` when there is none in time."""
-    deadline = time.monotonic() + seconds
-    while not (answer := ready()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds:.0f} s: {what}")
-        time.sleep(0.1)
-    return answer
+METRICS_S = 1.0
+"""So long the job's web interface waits before it gathers metrics anew."""
 
 
 @dataclass
@@ -56,26 +44,15 @@ class LiveJob:
     environment: dict[str, str]
     web: str
     service: Service
+    lake: str
     names: RedisKeys = RedisKeys()
     pseudonym: Pseudonym = field(default_factory=lambda: Pseudonym(SECRET.encode()))
     until: Callable[..., Any] = staticmethod(until)
 
     def __post_init__(self) -> None:
-        self.producer = KafkaProducer(
-            bootstrap_servers=self.brokers, enable_idempotence=False, linger_ms=2, acks=1
-        )
-
-    def send_raw(self, message: bytes, key: str | None, at: int) -> Any:
-        """Put bytes on the events topic; the future of their place."""
-        return self.producer.send(self.topics.events, message, key.encode() if key else None, timestamp_ms=at)
-
-    def send(self, event: Event) -> Any:
-        """Put an event on its topic, keyed and stamped as producers should."""
-        return self.send_raw(EVENTS.encode(event), event.user_id, event.time)
-
-    def send_item(self, item: Item) -> None:
-        """Put a catalogue entry on its topic."""
-        self.producer.send(self.topics.catalog, ITEMS.encode(item), item.item_id.encode())
+        feed = JobFeed(self.topics)
+        self.producer, self.close = feed.producer, feed.close
+        self.send_raw, self.send, self.send_item = feed.send_raw, feed.send, feed.send_item
 
     def rest(self, path: str) -> Any:
         """What Flink's REST interface answers to a GET."""
@@ -93,6 +70,12 @@ class LiveJob:
         Flink gathers them when they are first asked for, so that the first answer may be empty.
         """
         return until(self._counters, "Flink tells the counters of the user step")
+
+    def counters_now(self) -> dict[str, int]:
+        """The counters with all that was counted by now: an answer is as old as the last time that anyone asked."""
+        self.counters()
+        time.sleep(2 * METRICS_S)
+        return self.counters()
 
     def _counters(self) -> dict[str, int]:
         job = self.job()
@@ -118,9 +101,10 @@ class LiveJob:
 
     def read(self, topic: str) -> list[bytes]:
         """Everything on a topic now."""
+        from operators.kafka_access import KafkaAccess
         from operators.preload import read_topic
 
-        return list(read_topic(self.brokers, topic))
+        return list(read_topic(KafkaAccess(self.brokers), topic))
 
     def profile(self, user: str) -> bytes | None:
         """The stored profile of a user."""
@@ -140,46 +124,52 @@ class LiveJob:
 
 
 @pytest.fixture(scope="session")
-def live_job(kafka_broker: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveJob]:
-    """The personalize job, running."""
-    run = tmp_path_factory.mktemp("live")
-    own = run / "home"
-    own.mkdir()
-    (own / "jars").symlink_to(home() / "jars")
-    mark = uuid.uuid4().hex[:8]
+def live_job(
+    kafka_broker: KafkaBroker, s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LiveJob]:
+    """The personalize job, running, with its lake in S3."""
+    lake = {"HEADRACE_LAKE__FOLDER": "s3://shop/live", **s3_server.variables}
+    with running_job(kafka_broker, tmp_path_factory.mktemp("live"), lake) as job:
+        yield job
+
+
+@contextmanager
+def running_job(broker: KafkaBroker, run: Path, told: Mapping[str, str]) -> Iterator[LiveJob]:
+    """A job with topics and a Redis of its own, told these settings besides."""
     web_port = free_port()
     with RedisServer(append_only=True, run=run) as server:
-        names = {
-            name: f"{mark}.{name.replace('_', '-')}"
-            for name in (
-                "events", "catalog", "control", "control_status", "recommendations",
-                "segment_changes", "drift", "dead_letters",
-            )
-        }  # fmt: skip
-        topics = KafkaSection(brokers=kafka_broker.brokers, **names)
-        create_local_topics(kafka_broker.brokers, topics)
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("HEADRACE_")}
-        environment |= {f"HEADRACE_KAFKA__{name.upper()}": topic for name, topic in names.items()}
-        environment |= {
-            "HEADRACE_HOME": str(own),
-            "HEADRACE_KAFKA__BROKERS": kafka_broker.brokers,
-            "HEADRACE_REDIS__URL": server.url,
-            "HEADRACE_PRIVACY__SECRET": SECRET,
+        topics = new_topics(broker.brokers)
+        environment = job_environment(topics, server.url, SECRET, run) | {
             "HEADRACE_FLINK__WEB_PORT": str(web_port),
             "HEADRACE_FLINK__CHECKPOINT_SECONDS": "5",
+            "HEADRACE_LAKE__FOLDER": str(run / "lake"),
+            **told,
         }
         service = Service("the job", run / "job.log")
         service.start([sys.executable, "-m", "jobs.cli", "run", "--restore", "none"], env=environment)
         with redis.Redis.from_url(server.url) as client:
+            web = f"http://127.0.0.1:{web_port}"
             job = LiveJob(
-                kafka_broker.brokers, topics, client, environment, f"http://127.0.0.1:{web_port}", service
+                broker.brokers,
+                topics,
+                client,
+                environment,
+                web,
+                service,
+                environment["HEADRACE_LAKE__FOLDER"],
             )
             try:
                 service.wait_until(lambda: is_running(job), seconds=PATIENCE_S)
                 yield job
             finally:
-                job.producer.close(timeout=1)
+                job.close()
                 service.stop()
+
+
+@pytest.fixture(scope="session")
+def story(live_job: LiveJob) -> Story:
+    """Everything of the story sent, followed to its end, each user's list made once more."""
+    return told(live_job)
 
 
 def is_running(job: LiveJob) -> bool:
@@ -200,8 +190,20 @@ def topic_reader(kafka_broker: KafkaBroker) -> Callable[[str], KafkaConsumer]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever comes first waits for the job to start and for a whole stream to be followed."""
+    """Whoever comes first waits for the job to start and for a whole stream to be followed.
+
+    What compares the live job with the story comes first: others send it more. Last comes what moves its clock.
+    """
     here = Path(__file__).parent
-    for item in items:
-        if item.path.parent == here and not item.get_closest_marker("timeout"):
+    places = [place for place, item in enumerate(items) if item.path.parent == here]
+    ordered = sorted((items[place] for place in places), key=_turn)
+    for place, item in zip(places, ordered, strict=True):
+        items[place] = item
+        if not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(900))
+
+
+def _turn(item: pytest.Item) -> int:
+    if item.path.stem.startswith("test_personalize"):
+        return 0
+    return 2 if item.path.stem == "test_model_swap" else 1

@@ -20,18 +20,22 @@ import redis
 from avro.datafile import DataFileReader
 from avro.io import DatumReader
 
-from infra.home import home
 from infra.redis import RedisServer
+from jobs.logged_lists import LoggedLists
 from jobs.plain_stream import PlainStream
+from jobs.replay import replay
+from jobs.settings import Settings
 from operators.affinity import AffinityModel, AffinitySettings
 from operators.drift import DriftDetector, DriftSettings
 from operators.item_hash import hashes_of
 from operators.profile import learning_classes, profile_of
+from operators.segments.rules_file import ready_rules
 from schemas.item_scores import log_score
 from schemas.pseudonym import Pseudonym
 from schemas.records import Event
 from schemas.redis_keys import RedisKeys
 from schemas.redis_values import profile_value
+from tests.job_feed import own_home
 
 SECRET = "the secret of the bounded tests"
 BEGIN = 1_700_000_000_000
@@ -39,12 +43,13 @@ EVENTS = 3_000
 ITEMS = 50
 BACK = "user-7"
 GONE = "user-13"
+ROBOT = "robot"
 
 
 def rows() -> list[dict[str, Any]]:
     """Events of 60 users, with lines that are there twice and lines that are of no use.
 
-    One user is forgotten halfway and comes back, one is forgotten at the end.
+    One user is forgotten halfway and comes back, one is forgotten at the end, and one is a robot.
     """
     rng = random.Random(5)
     made: list[dict[str, Any]] = []
@@ -53,7 +58,7 @@ def rows() -> list[dict[str, Any]]:
             "event_id": f"e{number}", "user_id": f"user-{rng.randrange(60)}",
             "type": rng.choice(("view", "view", "click", "purchase", "search")),
             "time": BEGIN + number * 30_000, "item_id": f"item-{rng.randrange(ITEMS)}", "value": 4.5,
-            "country": rng.choice(("GB", "Germany")),
+            "country": rng.choice(("GB", "Germany")), "user_agent": None,
         }  # fmt: skip
         chance = rng.random()
         if chance < 0.02:
@@ -67,6 +72,14 @@ def rows() -> list[dict[str, Any]]:
         made.append(row)
         if chance > 0.95:
             made.append(row)
+        if number % 100 == 0 and chance > 0.1:
+            crawl = {
+                "event_id": f"r{number}",
+                "user_id": ROBOT,
+                "type": "view",
+                "user_agent": "Examplebot/1.0",
+            }
+            made.append(row | crawl)
         if number == EVENTS // 2:
             made.append(forgetting(BACK, row["time"]))
     made.append(forgetting(GONE, BEGIN + EVENTS * 30_000))
@@ -77,7 +90,7 @@ def forgetting(user: str, time: int) -> dict[str, Any]:
     """The row by which a user is forgotten."""
     return {
         "event_id": f"forget-{user}", "user_id": user, "type": "forget", "time": time,
-        "item_id": None, "value": None, "country": None,
+        "item_id": None, "value": None, "country": None, "user_agent": None,
     }  # fmt: skip
 
 
@@ -93,10 +106,10 @@ class Ran:
 @pytest.fixture(scope="module")
 def run_headrace(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     """Runs `headrace run` with a HEADRACE_HOME of its own."""
-    own = tmp_path_factory.mktemp("home")
-    (own / "jars").symlink_to(home() / "jars")
+    own = own_home(tmp_path_factory.mktemp("home"))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HEADRACE_")}
     environment |= {"HEADRACE_HOME": str(own), "HEADRACE_PRIVACY__SECRET": SECRET}
+    environment["HEADRACE_PUBLISH__INPUTS_SHARE"] = "1"
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -125,7 +138,7 @@ def ran(
 @pytest.fixture(scope="module")
 def plain() -> tuple[PlainStream, Counter[str]]:
     """What the plain classes make of the rows, and what becomes of each row."""
-    stream, ends = PlainStream(), Counter[str]()
+    stream, ends = PlainStream(segments=ready_rules()), Counter[str]()
     for row in rows():
         if row["user_id"] is None or (row["type"] == "purchase" and row["item_id"] is None):
             ends["missing_field"] += 1
@@ -134,15 +147,15 @@ def plain() -> tuple[PlainStream, Counter[str]]:
         elif row["type"] == "purchase" and row["value"] < 0:
             ends["out_of_range"] += 1
         elif row["type"] == "forget":
-            del stream.states[row["user_id"]]
-            stream._drift_windows.pop(row["user_id"], None)
+            stream.forget(row["user_id"])
             ends["accepted"] += 1
         else:
             event = {name: row[name] for name in ("event_id", "user_id", "type", "time", "item_id", "value")}
             from schemas.records import Context
 
             country = {"GB": "GB", "Germany": "DE"}[row["country"]]
-            outcome = stream.learn(Event(**event, context=Context(country=country)))
+            context = Context(country=country, user_agent=row["user_agent"])
+            outcome = stream.learn(Event(**event, context=context))
             ends[outcome.refused or "accepted"] += 1
     return stream, ends
 
@@ -162,7 +175,8 @@ def test_the_summary_accounts_for_every_row(ran: Ran, plain: tuple[PlainStream, 
     assert summary["dead_letters"] == {
         reason: count for reason, count in ends.items() if reason not in ("accepted", "duplicate")
     }
-    assert summary["users"] == summary["refreshes"] == summary["recommendations"] == len(stream.states)
+    assert summary["users"] == len(stream.states)
+    assert summary["refreshes"] == summary["recommendations"] == len(stream.states) - 1  # not the robot
     assert summary["seconds"] > 0
 
 
@@ -178,6 +192,8 @@ def test_each_user_is_published_once_with_the_whole_profile(
         assert stored == profile_value(profile_of(state, model, learning)), user
     log = read_avro(ran.out / "headrace.recommendations.avro")
     states = {pseudonym.of(user): state for user, state in stream.states.items()}
+    assert states.pop(pseudonym.of(ROBOT)).traffic.marks
+    assert ran.redis.exists(names.rec(pseudonym.of(ROBOT))) == 0
     assert Counter(entry["uid"] for entry in log) == dict.fromkeys(states, 1)
     for entry in log:
         stored_list = json.loads(ran.redis.get(names.rec(entry["uid"])))
@@ -185,6 +201,11 @@ def test_each_user_is_published_once_with_the_whole_profile(
         state = states[entry["uid"]]
         met = set(hashes_of(state.touched + state.bought).tolist())
         assert len(entry["items"]) == min(20, ITEMS - len(met))
+
+
+def test_every_logged_list_is_made_again_from_its_inputs_bit_for_bit(ran: Ran) -> None:
+    summary = replay(LoggedLists(Settings().kafka, ran.out), lambda sha256: None)
+    assert summary.with_inputs == summary.equal == ran.summary["recommendations"], summary.differences[:3]
 
 
 def test_of_a_user_who_was_forgotten_only_what_came_after_it_is_left(

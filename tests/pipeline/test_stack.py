@@ -22,10 +22,10 @@ from kafka.errors import KafkaError
 from infra import java
 from infra.errors import InfraError
 from infra.flink import FlinkCluster
-from infra.home import home
 from infra.kafka import COMPACTED, KafkaBroker, kept, topic_names
 from infra.ports import is_free
 from infra.redis import RedisServer
+from tests.job_feed import own_home
 
 DAY = 86_400_000
 LONG_AGO = 1_300_000_000_000
@@ -159,10 +159,8 @@ class Up:
 
 @pytest.fixture
 def start_up(tmp_path: Path) -> Iterator[Callable[..., Up]]:
-    """Starts `headrace up` with a HEADRACE_HOME of the test's own that shares the fetched jars."""
-    own = tmp_path / "home"
-    own.mkdir()
-    (own / "jars").symlink_to(home() / "jars")
+    """Starts `headrace up` with a HEADRACE_HOME of the test's own."""
+    own = own_home(tmp_path / "home")
     started: list[Up] = []
 
     def start(*words: str) -> Up:

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from river.drift import ADWIN
 
-from operators.adwin import Adwin, AdwinSettings, UnreadableWindow
+from operators.adwin import Adwin, AdwinSettings
+from operators.change_detector import UnreadableWindow
 
 
 @st.composite

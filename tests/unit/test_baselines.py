@@ -15,7 +15,8 @@ from operators.baseline_covisitation import LastItemCovisitation
 from operators.baseline_popularity import Popularity
 from operators.baseline_session_knn import POPULARITY_SHARE, SessionKnn, SessionKnnSettings
 from operators.baseline_top import best
-from operators.prequential import LENGTH, Recommender, Visit
+from operators.list_rules import LENGTH
+from operators.prequential import Recommender, Visit
 from schemas.records import Event
 
 DAY = 86_400_000

@@ -13,13 +13,18 @@ from typer.testing import CliRunner
 from jobs import bench
 from jobs.bench_events import LIST_CHANGING, MIX, QUIET, Traffic, events_of, items_of
 from jobs.bench_latency import Coverage, quantiles
+from jobs.bench_models import LEARNERS
 from jobs.bench_pipeline import Look, judged
 from jobs.bench_plain import PER_EVENT, PER_LIST, PlainSettings, measure_batches, measure_plain
 from jobs.bench_producer import timed_events
 from jobs.bench_size import fifty_each
+from jobs.bench_sources import measure_sources, without
+from operators.candidates import SOURCES
 from operators.ingest import Ingest
 from operators.ingest_settings import IngestSettings
 from operators.item_facts import facts_of
+from operators.model_members import MEMBERS
+from operators.stream_models import BUYS, ENGAGES
 from operators.user_step import StepSettings, UserStep
 from schemas.codec import encode_event
 from schemas.records import Event
@@ -150,16 +155,22 @@ def test_a_throughput_that_misses_a_condition_does_not_count(
 def test_bench_plain_prints_for_machines(monkeypatch: pytest.MonkeyPatch, headrace_home: object) -> None:
     monkeypatch.setattr(
         bench, "QUICK", bench.Extent(
-            plain_events=400, users=30, items=120, state_users=(20,), catalogue=(120,), scale_events=60
+            plain_events=400, users=30, items=120, state_users=(20,), catalogue=(120,), scale_events=60,
+            model_examples=40,
         )
     )  # fmt: skip
     said = CliRunner().invoke(_app(), ["plain", "--quick", "--json"])
     assert said.exit_code == 0, said.stderr
+    assert all(learner in said.stderr for learner in LEARNERS)
     report = json.loads(said.stdout)
-    assert set(report) == {"machine", "settings", "plain", "batches", "scale"}
+    assert set(report) == {"machine", "settings", "plain", "batches", "scale", "models"}
     assert report["machine"]["cores"] > 0
     assert report["settings"]["refresh"]["interval"] > 0
     assert [(scale["users"], scale["items"]) for scale in report["scale"][0]] == [(20, 10_000), (10_000, 120)]
+    (models,) = report["models"]
+    assert set(models["users"]) == set(LEARNERS) == set(models["user_bytes"])
+    assert set(models["update"]) == {*(f"{ENGAGES}, {each}" for each in (*MEMBERS, "all")), f"{BUYS}, all"}
+    assert min(*models["users"].values(), *models["update"].values(), models["predict"]) > 0
 
 
 def _app() -> object:
@@ -168,3 +179,11 @@ def _app() -> object:
     app = typer.Typer()
     app.command()(bench.command)
     return app
+
+
+def test_every_source_has_its_cost_and_says_whether_it_is_on() -> None:
+    costs = measure_sources(TINY, PlainSettings(), users=20, rounds=1)
+    assert {*costs.saved, *costs.added} == {*SOURCES}
+    assert costs.users == 20
+    assert costs.list_us > 0.0
+    assert not without(PlainSettings().worker.rank, "covisit").candidates.covisit

@@ -61,7 +61,7 @@ class Handler(BaseHTTPRequestHandler):
 def registry() -> Iterator[Registry]:
     server = Registry(("127.0.0.1", 0), Handler)
     server.schemas, server.asked = {7: EVENTS.schema_json, 8: STRANGE}, []
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield server
     server.shutdown()

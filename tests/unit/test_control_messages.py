@@ -7,11 +7,17 @@ import json
 import msgspec
 import pytest
 
-from operators.control import Applied, Configuration
+from operators.backfill import Backfill
+from operators.control import Applied, Configuration, kept_of_kind
+from operators.following import Following, FollowingSettings
+from operators.following_control import FollowingControl
+from operators.idle_clock import IdleClock
 from operators.item_facts import ItemFacts
+from operators.traffic_settings import TrafficSettings
 from schemas.codec import CONTROLS, EVENTS, ITEMS
-from schemas.records import Control, Item
+from schemas.records import Control, Event, Item
 from schemas.schema_book import SchemaBook
+from schemas.state import UserState
 
 
 def schema(**changes: object) -> str:
@@ -51,7 +57,7 @@ def test_what_was_kept_restores_the_same_configuration() -> None:
     second = Configuration(again)
     for applied in kept:
         assert applied.entry is not None
-        second.restore(*applied.entry)
+        second.restore(dict([applied.entry]))
     assert second.catalogue == first.catalogue == {"mug": ItemFacts("A/B", None)}
     assert again.events._readers.keys() == book.events._readers.keys()
     assert told(second.apply_control(control(version=0)))["applied"] is False
@@ -89,3 +95,54 @@ def test_an_item_that_changes_nothing_is_not_kept_again() -> None:
     assert configuration.apply_item(ITEMS.encode(Item(item_id="mug", category="B"))).entry is not None
     assert configuration.apply_item(b"garbage") == Applied()
     assert configuration.catalogue["mug"].category == "B"
+
+
+def test_rules_that_build_on_each_other_are_taken_in_whatever_order_they_come() -> None:
+    following = Following(FollowingSettings(), {})
+    taking = FollowingControl(following, [], TrafficSettings(), Backfill(), IdleClock(now=0))
+    configuration = Configuration(SchemaBook())
+    configuration.give(taking.takers())
+    rules = {
+        "second": '{"when": "segment(\\"first\\") and count(\\"view\\", within=\\"1h\\") >= 1"}',
+        "first": '{"when": "count(\\"view\\", within=\\"1h\\") >= 1"}',
+    }
+    configuration.apply_all(
+        CONTROLS.encode(Control(kind="segment", name=name, version=1, body=body))
+        for name, body in rules.items()
+    )
+    user = UserState("u", born=0)
+    view = Event(event_id="1", user_id="ann", type="view", time=5, item_id="mug")
+    following.update(user, view, None)
+    assert user.segments == ["first", "second"]
+
+
+@pytest.fixture
+def following_control() -> Configuration:
+    """A configuration that takes every kind of message."""
+    taking = FollowingControl(
+        Following(FollowingSettings(), {}), [], TrafficSettings(), Backfill(), IdleClock(now=0)
+    )
+    configuration = Configuration(SchemaBook())
+    configuration.give(taking.takers())
+    return configuration
+
+
+def test_a_model_is_kept_and_known_by_its_kind_so_that_it_is_passed_on(
+    following_control: Configuration,
+) -> None:
+    body = '{"folder": "/models/shop/2", "sha256": "ab"}'
+    message = control(body=body, kind="model")
+    applied = following_control.apply_control(message)
+    assert applied.entry is not None
+    assert applied.kind == "model"
+    kept = dict(
+        [applied.entry, ("item/model/", b"an item of that name"), ("control/models/x", b"another kind")]
+    )
+    assert kept_of_kind(kept, "model") == [message]
+
+
+def test_a_model_without_a_bundle_is_refused_and_not_passed_on(following_control: Configuration) -> None:
+    applied = following_control.apply_control(control(body='{"folder": "here"}', kind="model"))
+    assert applied.entry is None
+    assert applied.kind is None
+    assert "headrace model put" in str(told(applied)["reason"])

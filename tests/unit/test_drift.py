@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from operators.affinity import AffinityModel, AffinitySettings
-from operators.drift import Detection, DriftDetector, DriftSettings
+from operators.drift import Detection, DetectorKind, DriftDetector, DriftSettings
 from schemas.state import Affinity
 
 TASTE = ["Garden/Lights", "Garden/Chairs", "Music/Vinyl"]
@@ -100,10 +100,36 @@ def test_the_window_begins_anew_after_a_drift() -> None:
 def test_a_window_that_cannot_be_read_begins_anew_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
     detector = DriftDetector(DriftSettings())
     with caplog.at_level(logging.WARNING):
-        stored, detection = detector.feed(b"\x63 from another release", [0.2] * 8)
+        stored, detection = detector.feed(b"\x01 cut", [0.2] * 8)
     assert (stored, detection) == detector.feed(None, [0.2] * 8)
     assert detector.rebuilt == 1
-    assert "version 99" in caplog.text
+    assert "cut short" in caplog.text
+
+
+@pytest.mark.parametrize("was", ["adwin", "ddm", "page_hinkley"])
+@pytest.mark.parametrize("now", ["adwin", "ddm", "page_hinkley"])
+def test_another_detector_in_the_settings_begins_anew_without_a_warning_per_user(
+    was: DetectorKind, now: DetectorKind, caplog: pytest.LogCaptureFixture
+) -> None:
+    stored, _ = DriftDetector(DriftSettings(detector=was)).feed(None, [0.2] * 8)
+    detector = DriftDetector(DriftSettings(detector=now))
+    with caplog.at_level(logging.WARNING):
+        again, _ = detector.feed(stored, [0.2] * 8)
+    assert (again == detector.feed(None, [0.2] * 8)[0]) == (was != now)
+    assert detector.rebuilt == (was != now)
+    assert not caplog.text
+
+
+@pytest.mark.parametrize("kind", ["adwin", "ddm", "page_hinkley"])
+def test_every_detector_notices_a_jump_of_the_error_and_nothing_else(kind: DetectorKind) -> None:
+    detector = DriftDetector(DriftSettings(detector=kind))
+    assert detector.classes()[0].startswith("river.drift.")
+    rng = random.Random(6)
+    steady = [min(1.0, max(0.0, rng.gauss(0.3, 0.1))) for _ in range(200)]
+    assert fed(detector, steady) == []
+    [(at, detection)] = fed(detector, [*steady, *([0.9] * 40)])
+    assert 200 < at <= 232
+    assert detection.error_after - detection.error_before > 0.3
 
 
 def test_a_stored_window_stays_within_400_bytes_up_to_a_thousand_errors() -> None:
@@ -116,7 +142,9 @@ def test_a_stored_window_stays_within_400_bytes_up_to_a_thousand_errors() -> Non
     assert max(sizes) <= 400
 
 
-@pytest.mark.parametrize(("name", "value"), [("delta", 1.0), ("clock", 300), ("feed_every", 0)])
-def test_a_setting_out_of_its_range_is_refused_by_name(name: str, value: float) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"), [("delta", 1.0), ("clock", 300), ("feed_every", 0), ("detector", "none")]
+)
+def test_a_setting_out_of_its_range_is_refused_by_name(name: str, value: object) -> None:
     with pytest.raises(ValueError, match=name):
         replace(DriftSettings(), **{name: value})  # type: ignore[arg-type]

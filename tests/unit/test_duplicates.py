@@ -15,22 +15,22 @@ def test_exactly_the_last_ones_are_remembered(ids: list[str], remembered: int) -
     seen = b""
     for event_id in ids:
         seen = remember(seen, event_hash(event_id), remembered)
-    assert len(seen) <= 8 * remembered
+    assert len(seen) <= 6 * remembered
     known = [event_id for event_id in ids if is_remembered(seen, event_hash(event_id))]
     assert known == ids[-remembered:]
 
 
-def test_64_events_are_remembered_in_512_bytes() -> None:
+def test_64_events_are_remembered_in_384_bytes() -> None:
     seen = b""
     for number in range(1_000):
         seen = remember(seen, event_hash(f"event-{number}"))
-    assert len(seen) == 8 * REMEMBERED == 512
+    assert len(seen) == 6 * REMEMBERED == 384
     assert is_remembered(seen, event_hash("event-936"))
     assert not is_remembered(seen, event_hash("event-935"))
 
 
 def test_a_hash_that_only_lies_across_two_others_is_not_remembered() -> None:
-    first, second = bytes(range(8)), bytes(range(8, 16))
-    across = first[4:] + second[:4]
+    first, second = bytes(range(6)), bytes(range(6, 12))
+    across = first[3:] + second[:3]
     assert not is_remembered(first + second, across)
     assert is_remembered(first + second + across, across)

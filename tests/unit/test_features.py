@@ -10,7 +10,8 @@ import pytest
 
 from operators.affinity import AffinityModel, AffinitySettings
 from operators.candidates import SOURCES, Candidates
-from operators.features import FEATURES, features
+from operators.feature_plan import FeaturePlan
+from operators.features import FEATURES
 from operators.shelf import Shelf
 from operators.shelf_records import Items, Popularity, SessionSteps
 from operators.user_batch import UserBatch
@@ -81,7 +82,7 @@ def table(
 ) -> dict[str, list[float]]:
     """The features of one user's candidates by name."""
     shelf = stocked_shelf()
-    made = features(
+    made = FeaturePlan().rows(
         candidates_of(shelf, [scored or EVERY], anchor),
         UserBatch.of([state or shopper()], shelf, [NOW]),
         shelf,
@@ -93,7 +94,7 @@ def table(
 
 def test_a_source_gives_its_score_and_the_place_among_what_it_names() -> None:
     knn = {"cup": 1.0, "pan": 0.5, "robot": 0.2, "thing": 0.0}
-    made = table(scored={item: (score, 0.0, 0.0, 0.0, score) for item, score in knn.items()})
+    made = table(scored={item: (score, *NONE[1:5], score, *NONE[6:]) for item, score in knn.items()})
     assert made["session_knn_score"] == pytest.approx([1.0, 0.5, 0.2, 0.0])
     assert made["session_knn_rank"] == pytest.approx([1.0, 2 / 3, 1 / 3, 0.0])
     assert made["covisit_rank"] == [0.0] * 4
@@ -149,8 +150,8 @@ def test_the_anchor_gives_its_nearness_age_and_whether_it_was_bought() -> None:
 
 def test_what_is_known_of_the_user_is_the_same_for_every_candidate() -> None:
     made = table()
-    assert made["user_events"] == pytest.approx([np.log(8)] * 4)
-    assert made["session_depth"] == pytest.approx([np.log(3)] * 4)
+    assert made["profile.events"] == pytest.approx([np.log(8)] * 4)
+    assert made["profile.session.depth"] == pytest.approx([np.log(3)] * 4)
     assert made["idle_hours"] == pytest.approx([np.log(2)] * 4)
     assert made["hour"] == [12.0] * 4
     assert made["weekday"] == [4.0] * 4
@@ -189,10 +190,11 @@ def random_batch(users: int, each: int) -> tuple[Candidates, list[UserState], Sh
 
 
 def test_a_users_features_do_not_depend_on_the_rest_of_the_batch() -> None:
+    plan = FeaturePlan([*FEATURES, "profile.price_level"])
     made, states, shelf = random_batch(6, 30)
     rows = np.arange(2_000, dtype=np.int32)
     factors = np.random.default_rng(1).normal(size=(2_000, 8)).astype(np.float32)
-    together = features(made, UserBatch.of(states, shelf, [NOW] * 6), shelf, rows, factors)
+    together = plan.rows(made, UserBatch.of(states, shelf, [NOW] * 6), shelf, rows, factors)
     for k, state in enumerate(states):
         own = slice(30 * k, 30 * k + 30)
         alone = Candidates(
@@ -200,27 +202,28 @@ def test_a_users_features_do_not_depend_on_the_rest_of_the_batch() -> None:
             made.anchor[own], made.scope[own],
         )  # fmt: skip
         users = UserBatch.of([state], shelf, [NOW])
-        np.testing.assert_array_equal(features(alone, users, shelf, rows, factors), together[own])
+        np.testing.assert_array_equal(plan.rows(alone, users, shelf, rows, factors), together[own])
 
 
 def test_no_candidates_have_no_features() -> None:
     shelf = stocked_shelf()
     users = UserBatch.of([], shelf, [])
-    made = features(
+    made = FeaturePlan().rows(
         candidates_of(shelf, []), users, shelf, np.zeros(0, np.int32), np.zeros((0, 4), np.float32)
     )
     assert made.shape == (0, len(FEATURES))
 
 
 def test_features_cost_at_most_30_microseconds_a_user() -> None:
+    plan = FeaturePlan()
     made, states, shelf = random_batch(64, 150)
     users = UserBatch.of(states, shelf, [NOW] * 64)
     rows = np.arange(2_000, dtype=np.int32)
     factors = np.random.default_rng(1).normal(size=(2_000, 64)).astype(np.float32)
-    features(made, users, shelf, rows, factors)
+    plan.rows(made, users, shelf, rows, factors)
     taken = []
     for _ in range(30):
         start = time.thread_time()
-        features(made, users, shelf, rows, factors)
+        plan.rows(made, users, shelf, rows, factors)
         taken.append(time.thread_time() - start)
     assert min(taken) / 64 * 1e6 <= 30

@@ -190,7 +190,7 @@ def test_items_are_read_with_lists_flags_and_markets(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_refused_with_the_way_out(tmp_path: Path) -> None:
     cases = [
         (tmp_path / "absent.csv", "no such file"),
-        (tmp_path, "a folder"),
+        (tmp_path, "no data lake"),
         (csv(tmp_path, "x", "events.xlsx"), "its name ends in none of"),
         (csv(tmp_path, "who,type,time\n", "a.csv"), "no column user_id among who, type, time"),
         (csv(tmp_path, "user_id,type,time,time\n", "b.csv"), "names time more than once"),

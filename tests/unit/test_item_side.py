@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from operators.shelf import Shelf, ShelfBounds
-from operators.shelf_records import CoVisits, Items, Popularity, SessionSteps, ShelfRecord
+from operators.shelf_records import CoVisits, Items, Popularity, PurchaseScores, SessionSteps, ShelfRecord
 from schemas.item_scores import stored_score
 from schemas.records import Item
 from schemas.redis_keys import RedisKeys
@@ -21,6 +21,9 @@ NAMES = RedisKeys()
 RECORDS: list[ShelfRecord] = [
     Items([Item(item_id="mug", title="Mug", category="Home")]),
     CoVisits(["mug", "mug", "bowl"], ["plate", "bowl", "mug"], [2.0, 1.0, 1.5]),
+    PurchaseScores("together", ["mug", "bowl"], ["bowl", "mug"], [2.5, 2.5]),
+    PurchaseScores("then_bought", ["plate"], ["bowl"], [3.5]),
+    PurchaseScores("again", ["item:mug", "item:mug", "all"], ["bought", "again", "bought"], [2.0, 1.0, 4.0]),
     Popularity(["all", "country:GB"], ["mug", "bowl"], [5.0, 4.0]),
     SessionSteps([7, 7], ["mug", "bowl"], [1_000, 2_000]),
 ]
@@ -133,3 +136,18 @@ def test_a_shelf_that_fell_behind_its_stream_knows_it(client: Any) -> None:
     while follower._take_in(block=None):
         pass
     assert neighbours(follower._shelf, "cup") == {"saucer": 1.0}
+
+
+def test_what_purchases_say_is_followed_and_filled_alike(client: Any) -> None:
+    live = ShelfFollower(client, NAMES, Shelf(), ShelfBounds().neighbours)
+    live.fill()
+    ItemSide(client, NAMES, PublishSettings()).write(RECORDS)
+    while live._take_in(block=None):
+        pass
+    for shelf in (live._shelf, followed(client)._shelf):
+        assert [shelf.item_id(k) for k, _ in shelf.together.of(shelf.number("mug"))] == ["bowl"]
+        assert [shelf.item_id(k) for k, _ in shelf.then_bought.of(shelf.number("plate"))] == ["bowl"]
+        items, scopes = shelf.repeats.sums()
+        assert items[shelf.number("mug"), :2].tolist() == [2.0, 1.0]
+        assert scopes[shelf.everywhere, 0] == 4.0
+    assert not client.exists(NAMES.dirty("buy:again"))

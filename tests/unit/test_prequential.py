@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from operators.list_rules import LENGTH, BrokenList
 from operators.numbering import Numbering
-from operators.prequential import LENGTH, BrokenList, Prequential, Visit
+from operators.prequential import Prequential, Visit
 from schemas.records import Event
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from operators.affinity import AffinityModel, AffinitySettings
+from operators.calibration import CalibrationSettings
 from operators.item_facts import Catalogue, ItemFacts
-from operators.profile import SHOWN_AFFINITIES, profile_of
+from operators.profile import SHOWN_AFFINITIES, ProfileReading, profile_of
 from operators.user_step import StepSettings, UserStep
 from schemas.records import Context, Event
 from schemas.redis_values import profile_value
 from schemas.state import UserState
+from schemas.traffic_state import RATE, VOLUME
 
 CATALOGUE: Catalogue = {f"item-{n}": ItemFacts(f"Department {n}", 5.0) for n in range(12)}
 
@@ -47,6 +51,24 @@ def test_affinities_are_of_the_most_counted_categories_likeliest_first() -> None
     probabilities = [probability for _, probability in profile.affinities]
     assert probabilities == sorted(probabilities, reverse=True)
     assert all(0.0 < probability < 1.0 for probability in probabilities)
+
+
+def test_affinities_are_calibrated_by_the_settings_of_the_step() -> None:
+    user, model = followed(30), AffinityModel(AffinitySettings())
+    plain = StepSettings(calibration=CalibrationSettings(intercept=0.0, model=1.0, share=0.0))
+    told = profile_of(user, model, {}, ProfileReading.of(plain)).affinities
+    raw = dict(model.probabilities(user.affinity, [category for category, _ in told]))
+    assert dict(told) == pytest.approx(raw)
+    calibrated = dict(profile_of(user, model, {}).affinities)
+    assert all(calibrated[category] < raw[category] for category in raw)
+    assert sum(calibrated.values()) < 1.5  # one event is in one category
+
+
+def test_a_profile_says_why_a_user_is_kept_out() -> None:
+    user, model = followed(5), AffinityModel(AffinitySettings())
+    assert profile_of(user, model, {}).traffic == ()
+    user.traffic.marks = RATE | VOLUME
+    assert profile_of(user, model, {}).traffic == ("rate", "volume")
 
 
 def test_no_profile_holds_the_raw_user_id() -> None:

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.item_hash import add_item_hash
-from operators.ranker import Ranker, RankSettings
+from operators.rank_settings import RankSettings
+from operators.ranker import Ranker
 from operators.shelf import Shelf, ShelfBounds
 from operators.shelf_records import CoVisits, Items, Popularity, SessionSteps
 from schemas.records import Item, Market

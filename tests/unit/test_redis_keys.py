@@ -84,7 +84,8 @@ def test_golden_bytes_of_a_profile() -> None:
         b'{"v":1,"seq":"1322000000000.0000000042","at":5,"born":4,"events":42,"country":"GB","device":"mobile",'
         b'"session":{"number":3,"start":1,"last":5,"depth":2},"types":{"view":1.234568},"categories":{"MUG":2.0},'
         b'"affinities":[["MUG",0.666667]],"recent":[["22423",5,"view","MUG"]],"segments":["vip"],"persona":null,'
-        b'"drift":{"drifts":1,"at":2,"labelled":30},"learning":{"model":"river.x"}}'
+        b'"drift":{"drifts":1,"at":2,"labelled":30},"learning":{"model":"river.x"},"features":{},"attributes":{},'
+        b'"traffic":[]}'
     )
     assert profile_value(value) == golden
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-import redis
 
-from infra.redis import RedisServer
 from schemas.publication import PUBLISH_SCRIPT, Published, UserValues, publish_arguments
 from schemas.redis_keys import RedisKeys, seq
 from schemas.redis_values import ProfileValue, RecValue, profile_value, rec_value, seq_of
@@ -20,10 +18,9 @@ TTL_S = 600
 
 
 @pytest.fixture
-def client(redis_server: RedisServer) -> Iterator[Any]:
-    with redis.Redis.from_url(redis_server.url) as connected:
-        connected.set(NAMES.alive, "1")
-        yield connected
+def client(client: Any) -> Any:
+    client.set(NAMES.alive, "1")
+    return client
 
 
 def values(

@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 import pytest
-import redis
 
 from infra.ports import free_port
 from operators.pressure import Pressure, PressureGauge
@@ -19,17 +18,12 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-@pytest.fixture
-def client(redis_server: Any) -> Any:
-    with redis.Redis.from_url(redis_server.url) as connected:
-        yield connected
-
-
 def test_cost_and_delay_are_those_since_the_last_reading(client: Any, redis_server: Any) -> None:
     figures = Figures(client, RedisKeys(), "rank-1")
     pressure = Pressure(PressureGauge(redis_server.url))
     figures.count(10, rank_s=0.010, redis_s=0.010)
     figures.write(now_ms())
+    assert pressure.read(now_ms()) == (0.0, 0.0)  # the worker is found
     assert pressure.read(now_ms()) == (0.0, 0.0)  # nothing to compare with yet
     figures.count(100, rank_s=0.008, redis_s=0.002)
     for _ in range(100):
@@ -45,6 +39,7 @@ def test_a_worker_that_went_silent_counts_no_more(client: Any, redis_server: Any
     figures = Figures(client, RedisKeys(), "rank-1")
     pressure = Pressure(PressureGauge(redis_server.url))
     figures.write(now_ms())
+    pressure.read(now_ms())
     pressure.read(now_ms())
     figures.count(100, rank_s=1.0, redis_s=0.0)
     figures.write(now_ms())

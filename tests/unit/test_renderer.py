@@ -6,11 +6,8 @@ import json
 import math
 from typing import Any
 
-import pytest
-import redis
-
 from operators.shelf import Shelf
-from operators.shelf_records import CoVisits, Items, Popularity
+from operators.shelf_records import CoVisits, Items, Popularity, PurchaseScores
 from schemas.records import Item
 from schemas.redis_keys import RedisKeys
 from udfs.item_side import ItemSide
@@ -18,12 +15,6 @@ from udfs.renderer import Renderer
 from udfs.worker_settings import PublishSettings
 
 NAMES = RedisKeys()
-
-
-@pytest.fixture
-def client(redis_server: Any) -> Any:
-    with redis.Redis.from_url(redis_server.url) as connected:
-        yield connected
 
 
 def renderer(client: Any, shelf: Shelf, settings: PublishSettings) -> tuple[ItemSide, Renderer]:
@@ -69,3 +60,13 @@ def test_what_is_still_to_be_rendered_survives_its_renderer(client: Any) -> None
     side.write([Popularity(["all"], ["mug"], [5.0])])
     _, another = renderer(client, Shelf(), PublishSettings())
     assert another.render() == 1
+
+
+def test_what_is_bought_with_and_after_an_item_has_lists_of_its_own(client: Any) -> None:
+    side, rendering = renderer(client, Shelf(), PublishSettings())
+    side.write([PurchaseScores("together", ["mug"], ["plate"], [2.0])])
+    side.write([PurchaseScores("then_bought", ["mug"], ["bowl"], [2.0])])
+    side.write([PurchaseScores("again", ["item:mug"], ["bought"], [2.0])])
+    assert rendering.render() == 2
+    assert shown(client, NAMES.together("mug")) == [["plate", 1.0]]
+    assert shown(client, NAMES.then_bought("mug")) == [["bowl", 1.0]]

@@ -131,3 +131,16 @@ def test_a_late_step_of_an_older_session_is_filed_behind_newer_ones() -> None:
     index = SessionIndex(most_sessions=8, session_items=4, per_item=16, most_items=ITEMS)
     index.add([1, 2, 1], [0, 5, 5], [0, 0, 0])
     assert index.sessions_of(5) == [2, 1]
+
+
+def test_an_index_built_anew_from_its_steps_keeps_the_order_within_sessions() -> None:
+    index = SessionIndex(most_sessions=8, session_items=4, per_item=16, most_items=ITEMS)
+    # An order of two lines at one time, a view, another order; then a session that goes on in a second row.
+    index.add([1] * 5 + [2] * 6, [3, 4, 5, 6, 7, *range(6)], [50, 50, 60, 90, 90, *range(100, 106)])
+    held = index.arrays
+    assert held.step[:2].tolist() == [[0, 0, 1, 2], [0, 0, 0, 0]]
+    again = SessionIndex(most_sessions=8, session_items=4, per_item=16, most_items=ITEMS)
+    keys, items, times = index.steps()
+    again.add(keys.tolist(), items.tolist(), times.tolist())
+    assert again.arrays.step.tolist() == held.step.tolist()
+    assert again.arrays.last.tolist() == held.last.tolist()

@@ -12,7 +12,9 @@ from jobs.ranking_set import Quality, RankingSet, beats, quality, reciprocal_ran
 from jobs.train_ranker import RankerSettings, TriedRanker, choose, try_rankers
 from operators.onnx_scorer import OnnxScorer
 
-SMALL = RankerSettings(trees=((12, 7),), networks=((8,),), least_rows_in_leaf=5, epochs=8)
+SMALL = RankerSettings(
+    rankers=("trees", "network"), trees=((12, 7),), networks=((8,),), least_rows_in_leaf=5, epochs=8
+)
 
 
 def planted_lists(lists: int, seed: int, signal: float = 2.0) -> RankingSet:

@@ -16,13 +16,15 @@ from jobs.cli import build
 from jobs.factorise import FactorSettings, ItemFactors
 from jobs.plain_stream import PlainStream
 from jobs.train_ranker import RankerSettings
-from jobs.training import Training, TrainingSettings, split
-from jobs.training_events import NothingToLearnError, read_training_events
+from jobs.training import Training, TrainingSettings
+from jobs.training_events import NothingToLearnError, read_training_events, split
 from jobs.training_report import TrainingReport
 from jobs.training_set import FutureSeenError, ListSampler
 from operators.bundle import load_bundle
+from operators.feature_plan import UnknownFeatures
 from operators.features import FEATURES
-from operators.ranker import Ranker, RankSettings
+from operators.rank_settings import RankSettings
+from operators.ranker import Ranker
 from schemas.records import Event
 
 MINUTE = 60_000
@@ -31,7 +33,9 @@ SMALL = TrainingSettings(
     lists=400,
     validation=300,
     factors=FactorSettings(factors=8, neighbours=10),
-    rankers=RankerSettings(trees=((10, 7),), networks=((8,),), least_rows_in_leaf=10, epochs=5),
+    rankers=RankerSettings(
+        rankers=("trees", "network"), trees=((10, 7),), networks=((8,),), least_rows_in_leaf=10, epochs=5
+    ),
 )
 
 
@@ -173,8 +177,41 @@ def test_a_planted_leak_shows_in_the_features() -> None:
         sampler = ListSampler(stream, no_factors(), RankSettings())
         sampler.sample(event)
         rows.append(sampler.take().rows)
-    events = FEATURES.index("user_events")
+    events = FEATURES.index("profile.events")
     assert rows[1][0, events] > rows[0][0, events]
+
+
+def test_how_long_the_user_stays_away_is_in_no_feature_since_the_job_cannot_know_it() -> None:
+    stream = PlainStream()
+    for each in shop_events(400):
+        stream.learn(each)
+    rows = []
+    for pause in (MINUTE, 7 * 24 * 60 * MINUTE):
+        sampler = ListSampler(stream, no_factors(), RankSettings())
+        time = stream.latest + pause
+        sampler.sample(Event(event_id="last", user_id="user-5", type="view", time=time, item_id="item-59"))
+        rows.append(sampler.take().rows)
+    assert len(rows[0]) > 0
+    np.testing.assert_array_equal(rows[0], rows[1])
+
+
+def test_a_bundle_is_trained_on_the_features_asked_for_and_ranks_by_them(file: Path, tmp_path: Path) -> None:
+    chosen = ("session_knn_score", "profile.session_depth_average", "popularity", "profile.price_level")
+    folder = tmp_path / "shop" / "1"
+    Training(replace(SMALL, features=chosen)).run(file, None, folder)
+    bundle = load_bundle(folder)
+    assert bundle.features == chosen
+    stream = PlainStream()
+    for event in shop_events(600):
+        stream.learn(event)
+    stream.catch_up()
+    [made] = Ranker(stream.shelf, RankSettings(), bundle).rank([stream.states["user-1"]], [START])
+    assert len(made.items) == 20
+
+
+def test_a_feature_that_is_none_is_refused_before_anything_is_read() -> None:
+    with pytest.raises(UnknownFeatures, match=r"'profile\.taste'"):
+        Training(replace(SMALL, features=("popularity", "profile.taste")))
 
 
 def test_events_of_one_time_are_never_cut_apart() -> None:
@@ -209,7 +246,7 @@ def test_unusable_rows_are_left_out_and_counted(tmp_path: Path) -> None:
 def test_too_slow_rankers_leave_the_blend(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobs.train_ranker.MOST_MICROSECONDS", 0.0)
+    monkeypatch.setattr("jobs.ranker_cost.MOST_MICROSECONDS", 0.0)
     settings = replace(SMALL, rankers=replace(SMALL.rankers, trees=()))
     report = Training(settings).run(file, None, tmp_path / "shop" / "2")
     bundle = load_bundle(tmp_path / "shop" / "2")
@@ -228,11 +265,21 @@ def test_the_command_prints_a_report_for_machines(file: Path, tmp_path: Path) ->
         "100",
         "--validation",
         "100",
+        "--rankers",
+        "network,bagged",
+        "--keep-lists",
+        str(tmp_path / "lists.npz"),
         "--json",
     ]
     result = CliRunner().invoke(build(arguments), arguments)
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["name"] == "shop/3"
+    report = json.loads(result.stdout)
+    assert report["name"] == "shop/3"
+    assert [tried["ranker"] for tried in report["tried"]] == ["blend", "network 32-16", "3 networks 32-16"]
+    with np.load(tmp_path / "lists.npz") as kept:
+        assert tuple(kept["features"]) == FEATURES
+        assert len(kept["train_hits"]) == report["lists"]
+        assert kept["train_times"].max() < kept["later_times"].min()
     again = CliRunner().invoke(build(arguments), arguments)
     assert again.exit_code == 2
     assert "choose another version" in again.output
@@ -243,3 +290,20 @@ def test_events_from_a_time_on_can_be_held_back(file: Path) -> None:
     assert len(read.events) == 100
     with pytest.raises(NothingToLearnError, match="no usable event before the time given"):
         read_training_events(file, until=START)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "why"),
+    [
+        ("--rankers", "network,forest", "no ranker 'forest'"),
+        ("--keep-lists", "lists.csv", "ends in .npz"),
+        ("--keep-lists", "nowhere/lists.npz", "no folder nowhere"),
+    ],
+)
+def test_what_cannot_be_tried_or_kept_is_said_before_anything_is_read(
+    option: str, value: str, why: str
+) -> None:
+    arguments = ["train", "not-there.parquet", option, value]
+    result = CliRunner().invoke(build(arguments), arguments)
+    assert result.exit_code == 2
+    assert why in result.stderr

@@ -1,0 +1,69 @@
+"""Which models a rank worker uses: the field `models` of `hr:stats:{worker}`, JSON."""
+
+from __future__ import annotations
+
+import msgspec
+
+FIELD = "models"
+"""The field of the worker's hash."""
+
+READING_VERSION = 1
+
+
+class SlotReading(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What became of a slot in this worker. Times are its wall clock in ms.
+
+    `model` is the bundle in use (NAME/VERSION; None: no bundle), loaded at `since`. `version` is that of the latest
+    reference it has dealt with; where that was refused, `refused` says why and `refused_at` when, and what was
+    in use stays.
+    """
+
+    model: str | None = None
+    since: int = 0
+    version: int = 0
+    refused: str | None = None
+    refused_at: int = 0
+
+
+class ShadowReading(SlotReading, kw_only=True, omit_defaults=True):
+    """The same of the model that is only compared, and with which result so far.
+
+    `against` is the model it was compared with. `lists` were compared; `overlap` sums the share of items that both
+    lists hold, `same_first` counts those with the same item first, `micros` sums the µs it took.
+    """
+
+    against: str | None = None
+    lists: int = 0
+    overlap: float = 0.0
+    same_first: int = 0
+    micros: int = 0
+
+
+class WorkerModels(msgspec.Struct, kw_only=True):
+    """The models of one worker as it told them at `at` (its wall clock in ms)."""
+
+    v: int = READING_VERSION
+    at: int
+    serve: SlotReading
+    shadow: ShadowReading
+
+
+_decode = msgspec.json.Decoder(WorkerModels).decode
+encode_models = msgspec.json.Encoder().encode
+"""A reading as it is stored."""
+
+
+def decode_models(stored: bytes | None) -> WorkerModels | None:
+    """The reading in a worker's hash, or None where there is none that this release reads.
+
+    >>> told = WorkerModels(at=1, serve=SlotReading(model="shop/1"), shadow=ShadowReading())
+    >>> decode_models(encode_models(told)) == told
+    True
+    """
+    if stored is None:
+        return None
+    try:
+        reading = _decode(stored)
+    except msgspec.DecodeError:
+        return None
+    return reading if reading.v <= READING_VERSION else None

@@ -1,0 +1,114 @@
+"""What sources of candidates give and cost on recorded events, each set beside the settings as they are. A command.
+
+    python tests/bench/sources.py FILE [--limit EVENTS] [--every 10] [--arrivals]
+        --variant SETTING=VALUE[,SETTING=VALUE] ...
+
+One replay of the events; at every tenth that counts by the protocol of docs/quality.md, from the second fifth on, all
+variants make their lists from the same state. A setting is one of `rank.candidates`, or `blend.SOURCE`. Prints HR@20,
+MRR@20, the same of strict events, HR@20 of items touched fewer than 3 times before, the gain of MRR@20 over the first
+row with its standard error by pairs, and µs of processor time a list. With `--arrivals` an item arrives on the
+catalogue when it is first touched.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from jobs.plain_stream import PlainStream
+from jobs.settings import load
+from jobs.training_events import read_training_events
+from operators.rank_settings import RankSettings
+from operators.ranker import Ranker
+from operators.shelf_records import Arrivals
+from schemas.records import Event
+
+FEW = 3
+"""Touches of an item until which it is new."""
+
+
+def variant(spec: str, base: RankSettings) -> RankSettings:
+    """The settings with those of `spec`."""
+    candidates, blend = base.candidates, dict(base.blend)
+    for part in filter(None, spec.split(",")):
+        name, value = part.split("=")
+        if name.startswith("blend."):
+            blend[name.removeprefix("blend.")] = float(value)
+        else:
+            candidates = replace(candidates, **{name: type(getattr(candidates, name))(float(value))})
+    return replace(base, candidates=candidates, blend=blend)
+
+
+def main(file: Path, limit: int | None, every: int, arrivals: bool, specs: list[str]) -> None:
+    told = load(None)
+    data = read_training_events(file, None, told.ingest.with_limits())
+    events: list[Event] = data.events[:limit]
+    stream = PlainStream(data.items, told.step, told.statistics, told.shelf)
+    names = ["as it is", *specs]
+    rankers = [Ranker(stream.shelf, variant(spec, told.rank), step=stream.step) for spec in ["", *specs]]
+    ranks: list[list[int]] = [[] for _ in rankers]
+    spent, strict, fresh, counting = [0.0] * len(rankers), [], [], 0
+    touches: Counter[str] = Counter()
+    arrived: set[str] = set()
+    for number, event in enumerate(events):
+        if number > len(events) // 5 and stream.counts(event):
+            counting += 1
+            if counting % every == 0:
+                stream.catch_up()
+                state = stream.states[event.user_id]
+                barred = [sorted(stream.touched.get(event.user_id, ()))]
+                fresh.append(touches[str(event.item_id)] < FEW)
+                strict.append(bool(state.recent) and event.time > state.recent[-1].time)
+                for k in np.roll(np.arange(len(rankers)), counting).tolist():
+                    began = time.thread_time()
+                    [made] = rankers[k].rank([state], [state.last], barred)
+                    spent[k] += time.thread_time() - began
+                    item = str(event.item_id)
+                    ranks[k].append(made.items.index(item) + 1 if item in made.items else 0)
+        stream.learn(event)
+        if event.item_id is not None:
+            touches[event.item_id] += 1
+        if arrivals and event.item_id is not None and event.item_id not in arrived:
+            arrived.add(event.item_id)
+            stream.shelf.apply(Arrivals([event.item_id], [event.time]))
+    at, is_strict, is_new = np.array(ranks), np.array(strict), np.array(fresh)
+    gain = np.where(at > 0, 1.0 / np.maximum(at, 1), 0.0)
+    print(f"{at.shape[1]:,} events, {is_strict.sum():,} of them strict, {is_new.sum():,} of new items\n")
+    heads = (
+        "variant",
+        "HR@20",
+        "MRR@20",
+        "strict HR@20",
+        "strict MRR@20",
+        "new HR@20",
+        "gain of MRR@20",
+        "µs",
+    )
+    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
+    for k, name in enumerate(names):
+        more = gain[k] - gain[0]
+        cells = (
+            (at[k] > 0).mean(), gain[k].mean(), (at[k, is_strict] > 0).mean(), gain[k, is_strict].mean(),
+            (at[k, is_new] > 0).mean(),
+        )  # fmt: skip
+        error = more.std() / np.sqrt(len(more))
+        print(
+            f"| {name} | {' | '.join(f'{cell:.4f}' for cell in cells)} | {more.mean():+.4f} ± {error:.4f}"
+            f" | {spent[k] / len(more) * 1e6:.0f} |"
+        )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--every", type=int, default=10)
+    parser.add_argument("--arrivals", action="store_true")
+    parser.add_argument("--variant", action="append", default=[])
+    told = parser.parse_args()
+    main(told.file, told.limit, told.every, told.arrivals, told.variant)

@@ -1,0 +1,117 @@
+"""The stream's models in a real job in thread mode: trained, stored by timers, brought to a real Redis."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+import redis
+
+from infra.redis import RedisServer
+from operators.bundle_reference import BundleReference
+from operators.shelf_records import decode_records
+from operators.stream_models import BUYS, ENGAGES
+from schemas.codec import CONTROLS
+from schemas.records import Control
+from schemas.redis_keys import RedisKeys
+from udfs.item_side import FIELD
+from udfs.model_side import decode_row, figures_key, table_key
+from udfs.reference_side import stored_references
+from udfs.rule_side import stored_rules
+
+EXAMPLES = 600
+CALM = {"effect": "bury", "items": {"tags": ["loud"]}}
+NAMES = RedisKeys()
+
+
+def train(redis_url: str) -> None:
+    """Run the models' part of the job over generated examples, in this process."""
+    from pyflink.common import Row, Types
+
+    from infra import jars, java
+    from jobs.bench_models import generated
+    from jobs.beside_topology import UPDATES, learn_beside
+    from jobs.engine import environment, job_options, minicluster_options
+    from operators.flink_beside import BesideFunction
+    from operators.flink_models import ModelStepFunction
+    from operators.flink_rows import EXAMPLES as TOPIC
+    from operators.flink_rows import REFERENCE
+    from operators.flink_watch import WatchFunction
+    from operators.model_example import encode_example
+    from operators.pooled_drift import PooledDriftSettings
+    from operators.retrain_policy import RetrainSettings
+    from operators.stream_drift import StreamDriftSettings
+    from operators.stream_models import MODELS, ModelsSettings
+    from udfs.worker_settings import WorkerSettings
+
+    java.use()
+    options = job_options(1.0, 90, None) | minicluster_options(jars.classpath("connector"), 0, slots=1)
+    streams, tables = environment(options, parallelism=1)
+    examples = [encode_example(example) for example in generated(EXAMPLES)]
+    rows = [Row(model, TOPIC, example) for example in examples for model in MODELS]
+    rows += [Row("u", "headrace.drift", b"not for the models"), Row("u", None, None)]
+    offer = Control(kind="model", name="shop", version=7, body='{"folder":"/models/shop/2","sha256":"ab"}')
+    rows.append(Row(REFERENCE, REFERENCE, CONTROLS.encode(offer)))
+    rule = Control(kind="rule", name="calm", version=3, body=json.dumps(CALM))
+    rows.append(Row(REFERENCE, REFERENCE, CONTROLS.encode(rule)))
+    row_type = Types.ROW_NAMED(
+        ["uid", "topic", "payload"], [Types.STRING(), Types.STRING(), Types.PRIMITIVE_ARRAY(Types.BYTE())]
+    )
+    stream = streams.from_collection(rows, type_info=row_type)
+    tables.create_temporary_view("step_rows", tables.from_data_stream(stream))
+    settings = ModelsSettings(members=("linear", "tree"), store_every=200)
+    watch = WatchFunction(
+        StreamDriftSettings(), PooledDriftSettings(), RetrainSettings(), "headrace.drift", "headrace.control"
+    )
+    learn_beside(tables, BesideFunction(ModelStepFunction(settings), watch), WorkerSettings(redis_url))
+    statements = tables.create_statement_set()
+    statements.add_insert_sql(UPDATES)
+    statements.execute().wait()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> redis.Redis:
+    """Redis after the run."""
+    with RedisServer(run=tmp_path_factory.mktemp("redis")) as server:
+        ran = subprocess.run(
+            [sys.executable, __file__, server.url], capture_output=True, text=True, timeout=280, check=False
+        )
+        assert ran.returncode == 0, ran.stderr[-3_000:]
+        with redis.Redis.from_url(server.url) as client:
+            yield client
+
+
+def test_each_models_figures_are_in_redis(trained: redis.Redis) -> None:
+    for name, predictions in ((ENGAGES, 2 * EXAMPLES - 2), (BUYS, EXAMPLES)):
+        figures = json.loads(trained.get(figures_key(NAMES, name)))
+        assert figures["model"] == name
+        assert figures["examples"] == pytest.approx(predictions, abs=2)
+        assert figures["together"]["log loss"]["fading"] < 0.7
+        assert set(figures["members"]) == {"linear", "tree"}
+        assert 1_000 < figures["stored_bytes"] < 4_000_000
+
+
+def test_each_models_table_is_in_redis(trained: redis.Redis) -> None:
+    for name in (ENGAGES, BUYS):
+        rows = {last: decode_row(value) for last, value in trained.hgetall(table_key(NAMES, name)).items()}
+        assert len(rows) > 10
+        for last, row in rows.items():
+            assert (row.model, row.last) == (name, last.decode())
+            assert len(row.categories) == len(row.log_odds) > 10
+
+
+def test_which_model_is_to_serve_and_context_rules_come_to_redis_beside_them(trained: redis.Redis) -> None:
+    [record] = stored_references(trained, NAMES)
+    assert (record.slot, record.version) == ("serve", 7)
+    assert record.bundle == BundleReference(folder="/models/shop/2", sha256="ab")
+    [rule] = stored_rules(trained, NAMES)
+    assert (rule.name, rule.version, rule.rule) == ("calm", 3, CALM)
+    announced = [told for _, fields in trained.xrange(NAMES.shelf) for told in decode_records(fields[FIELD])]
+    assert announced == [record, rule]
+
+
+if __name__ == "__main__":
+    sys.path.pop(0)
+    train(sys.argv[1])

@@ -1,0 +1,69 @@
+"""Bringing what the stream's models tell to Redis, which ranking model is to serve, and context rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from pyflink.table.udf import FunctionContext, ScalarFunction
+from redis import Redis
+
+from operators.context_rule import RULE
+from operators.context_rules import record_of_rule
+from operators.flink_rows import REFERENCE
+from operators.model_reference import record_of
+from schemas.codec import CONTROLS
+from schemas.records import Control
+from schemas.redis_keys import RedisKeys
+from udfs.model_side import decode_row, write_models
+from udfs.patience import patiently
+from udfs.reference_side import write_reference
+from udfs.rule_side import write_rule
+from udfs.worker_settings import WorkerSettings
+
+_SOCKET_TIMEOUT_S = 5.0
+
+
+class PublishModels(ScalarFunction):
+    """Vectorised: (model, table_row, figures) of the model step; returns how many were written.
+
+    Under the name REFERENCE come control messages for the rank workers: which ranking model is to serve, and
+    context rules.
+    """
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._redis: Any
+
+    def open(self, function_context: FunctionContext) -> None:
+        self._redis = Redis.from_url(
+            self._settings.redis_url,
+            socket_timeout=_SOCKET_TIMEOUT_S,
+            socket_connect_timeout=_SOCKET_TIMEOUT_S,
+        )
+        self._names = RedisKeys(self._settings.prefix)
+
+    def is_deterministic(self) -> bool:
+        return False
+
+    def _refer(self, control: Control) -> None:
+        redis, names, most = self._redis, self._names, self._settings.publish.most_changes
+        if control.kind == RULE:
+            rule = record_of_rule(control)
+            patiently(lambda: write_rule(redis, names, rule, most))
+        else:
+            model = record_of(control)
+            patiently(lambda: write_reference(redis, names, model, most))
+
+    def eval(
+        self, model: pd.Series[str], table_row: pd.Series[Any], figures: pd.Series[Any]
+    ) -> pd.Series[int]:
+        rows = [decode_row(value) for value in table_row if value is not None]
+        told = [(name, value) for name, value in zip(model, figures, strict=True) if value is not None]
+        latest = {name: value for name, value in told if name != REFERENCE}
+        for name, value in told:
+            if name == REFERENCE:
+                self._refer(CONTROLS.decode(value))
+        ttl = self._settings.publish.item_ttl
+        patiently(lambda: write_models(self._redis, self._names, rows, list(latest.items()), ttl))
+        return pd.Series([1] * len(model))

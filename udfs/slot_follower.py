@@ -1,0 +1,78 @@
+"""The slots of a rank worker, and the context rules that messages bring while it runs."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable, Mapping
+
+from operators.context_rule import ContextRule, RuleRefused
+from operators.context_rules import RuleRecord, RulesInForce
+from operators.rank_settings import RankSettings
+from operators.ranker import Ranker
+from operators.shelf import Shelf
+from operators.slot_ranker import SlotRanker
+from operators.slot_rules import SlotRules
+from operators.slot_settings import SlotSettings, selectors_of, slots_of
+
+logger = logging.getLogger(__name__)
+
+
+class SlotFollower:
+    """Gives out a ranker of all slots, by the rules that are in force when it is asked.
+
+    `zone` is the IANA time zone of users whose country is not known. `offer` may be called by another thread.
+    """
+
+    def __init__(
+        self,
+        shelf: Shelf,
+        rank: RankSettings,
+        slots: Mapping[str, SlotSettings],
+        rules: Iterable[ContextRule],
+        zone: str,
+    ) -> None:
+        self._shelf = shelf
+        self._zone = zone
+        self._slots = slots_of(slots, rank)
+        self._in_force = RulesInForce(rules)
+        self._lock = threading.Lock()
+        self._rules = self._made()
+        self._ranker: SlotRanker | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The slots beside `home`, in the order in which they are published."""
+        return tuple(slot.name for slot in self._slots[1:])
+
+    def ranker(self, ranker: Ranker) -> SlotRanker:
+        """A ranker of all slots that has this one, and the rules of now. For the thread that ranks."""
+        held = self._ranker
+        if held is None or held.ranker is not ranker or held.rules is not self._rules:
+            held = self._ranker = SlotRanker(ranker, self._rules)
+        return held
+
+    def offer(self, record: RuleRecord) -> None:
+        """Put what a message said of a rule in force. A rule that cannot be used changes nothing, and is logged."""
+        with self._lock:
+            before = self._in_force.all()
+            try:
+                taken = self._in_force.offer(record)
+            except RuleRefused as why:
+                logger.error("a context rule is refused: %s; the rules in force stay", why)
+                return
+            if taken and self._in_force.all() != before:
+                # Items are marked while batches go on by the rules of before; then one reference changes. A batch
+                # may have fetched it just now, so what those rules ask of items goes with the next change only.
+                self._rules = self._made()
+                with self._shelf.lock:
+                    self._shelf.traits.keep(selectors_of(self._slots, (*before, *self._in_force.all())))
+                logger.info("context rules in force: %s", ", ".join(self._rules.weights.names) or "none")
+
+    def records(self) -> list[RuleRecord]:
+        """The newest message of every rule."""
+        with self._lock:
+            return self._in_force.records()
+
+    def _made(self) -> SlotRules:
+        return SlotRules(self._slots, self._in_force.all(), self._shelf, self._zone)
