@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -16,10 +16,13 @@ from jobs.factorise import ItemFactors
 from jobs.sequence_onnx import ExportedSequence
 from operators.bundle import Bundle, load_bundle
 from operators.bundle_manifest import (
+    AUTOENCODER,
+    AUTOENCODER_FORMAT,
     BUNDLE_FORMAT,
     FACTORS,
     GOLDEN,
     RANKER,
+    SEQUENCE,
     SEQUENCE_FORMAT,
     Manifest,
     sha256_of,
@@ -79,12 +82,13 @@ def write_bundle(
     ranker: bytes | None,
     golden_inputs: npt.NDArray[np.float32],
     golden_outputs: npt.NDArray[np.float32],
-    sequence: ExportedSequence | None = None,
+    *models: ExportedSequence | None,
 ) -> Bundle:
     """Write a bundle to `folder` and load it again, checked, under that name.
 
-    The manifest's `format`, `files` and `libraries` are filled in here. Raises `BundleExists` when the folder is
-    there already, and `BundleRefused` when what was written does not load.
+    `models` read users' last items, each with files of its own. The manifest's `format`, `files` and
+    `libraries` are filled in here. Raises `BundleExists` when the folder is there already, and `BundleRefused`
+    when what was written does not load.
     """
     with new_folder(folder) as partial:
         np.savez(
@@ -97,14 +101,23 @@ def write_bundle(
         if ranker is not None:
             (partial / RANKER).write_bytes(ranker)
             np.savez(partial / GOLDEN, inputs=golden_inputs, outputs=golden_outputs)
-        if sequence is not None:
-            sequence.save(partial)
+        for model in models:
+            if model is not None:
+                model.save(partial)
+        files = checksums(partial)
         manifest = msgspec.structs.replace(
             manifest,
-            format=BUNDLE_FORMAT if sequence is None else SEQUENCE_FORMAT,
-            files=checksums(partial),
+            format=_format(files),
+            files=files,
             libraries=manifest.libraries | {name: version(name) for name in LIBRARIES},
         )
         write_manifest(partial, manifest)
         load_bundle(partial, manifest.features)
     return load_bundle(folder, manifest.features)
+
+
+def _format(files: Collection[str]) -> int:
+    """The earliest that knows of everything in the bundle, so that older releases read what they can."""
+    if AUTOENCODER in files:
+        return AUTOENCODER_FORMAT
+    return SEQUENCE_FORMAT if SEQUENCE in files else BUNDLE_FORMAT

@@ -1,4 +1,4 @@
-"""What a sequence model adds to the rankers that are tried: the same ones with its features, and it alone."""
+"""Rankers tried once more with what a model of users' last items says of a candidate, and that model alone."""
 
 from __future__ import annotations
 
@@ -15,10 +15,7 @@ from jobs.ranker_onnx import export_network
 from jobs.ranking_set import RankingSet, beats, quality, reciprocal_ranks
 from jobs.sequence_onnx import ExportedSequence
 from jobs.train_ranker import RankerSettings, TriedRanker, try_rankers
-from operators.features import SEQUENCE_FEATURES
 from operators.sequence_columns import fill_sequence
-
-ALONE = "sequence alone"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,30 +33,47 @@ def columns(lists: RankingSet, names: tuple[str, ...], wanted: tuple[str, ...]) 
     return replace(lists, rows=np.ascontiguousarray(lists.rows[:, [names.index(name) for name in wanted]]))
 
 
-def try_with_sequence(
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """A model beside the rankers, as the table calls it, and the `features` that it gives them.
+
+    The first is its score, by which it is tried alone too, unless another of the same model was already."""
+
+    label: str
+    model: ExportedSequence
+    features: tuple[str, ...]
+    alone: bool = True
+
+
+def try_with_model(
     train: RankingSet,
     validation: RankingSet,
     names: tuple[str, ...],
+    plain: tuple[str, ...],
     settings: RankerSettings,
-    sequence: ExportedSequence,
+    beside: Beside,
     progress: Callable[[str], None] = lambda label: None,
 ) -> list[TriedRankers]:
-    """Every ranker of `settings` on all columns `names`, and the sequence model's score alone.
+    """Every ranker of `settings` on the columns `plain` and the model's, of lists with columns `names`, and its score
+    alone.
 
     What they cost a user includes the encoder and the dot products. Without lists to judge by, none.
     """
     if train.lists < 2 or validation.lists == 0:
         return []
-    dear = microseconds(sequence, len(validation.rows) // validation.lists)
-    _, *tried = try_rankers(train, validation, settings, lambda label: progress(f"{label} + sequence"))
-    fit = SEQUENCE_FEATURES[:1]
-    return [
-        TriedRankers(fit, [_alone(columns(validation, names, fit), dear)]),
-        TriedRankers(
-            names,
-            [replace(r, label=f"{r.label} + sequence", microseconds=r.microseconds + dear) for r in tried],
-        ),
+    dear = microseconds(beside.model, len(validation.rows) // validation.lists)
+    groups = []
+    if beside.alone:
+        fit = beside.features[:1]
+        own = _alone(f"{beside.label} alone", columns(validation, names, fit), dear)
+        groups.append(TriedRankers(fit, [own]))
+    wanted = (*plain, *beside.features)
+    learned, judged = (columns(lists, names, wanted) for lists in (train, validation))
+    _, *tried = try_rankers(learned, judged, settings, lambda label: progress(f"{label} + {beside.label}"))
+    with_it = [
+        replace(r, label=f"{r.label} + {beside.label}", microseconds=r.microseconds + dear) for r in tried
     ]
+    return [*groups, TriedRankers(wanted, with_it)]
 
 
 def microseconds(sequence: ExportedSequence, candidates: int, repeats: int = 60) -> float:
@@ -73,7 +87,7 @@ def microseconds(sequence: ExportedSequence, candidates: int, repeats: int = 60)
     taken_by = row_of[np.resize(sequence.golden_items, (BATCH_USERS, model.length))]
     items = np.resize(rows, BATCH_USERS * candidates)
     start = (np.arange(BATCH_USERS + 1) * candidates).astype(np.int32)
-    out: npt.NDArray[np.float32] = np.empty((len(items), len(SEQUENCE_FEATURES)), np.float32)
+    out: npt.NDArray[np.float32] = np.empty((len(items), 2), np.float32)
     taken = []
     for _ in range(repeats + 1):
         began = time.thread_time()
@@ -83,13 +97,13 @@ def microseconds(sequence: ExportedSequence, candidates: int, repeats: int = 60)
     return float(np.median(taken[1:]) * 1e6)  # the first may compile
 
 
-def _alone(validation: RankingSet, dear: float) -> TriedRanker:
-    """The order by the sequence model's score: a ranker of one column with weight 1."""
+def _alone(label: str, validation: RankingSet, dear: float) -> TriedRanker:
+    """The order by a model's score: a ranker of one column with weight 1."""
     weight = ListwiseNetwork((np.ones((1, 1), np.float32),), (np.zeros(1, np.float32),))
     scores = validation.rows[:, 0]
     return TriedRanker(
         "network",
-        ALONE,
+        label,
         export_network(weight),
         quality(validation, scores),
         dear,

@@ -14,7 +14,8 @@ from jobs.ranking_set import Scores
 
 INPUT = "features"
 OUTPUT = "score"
-_OPSET = 15
+OPSET = 15
+"""Of every ranker's graph, so that several can be added up in one."""
 _IR_VERSION = 8
 """Of 2021: read by every onnxruntime since 1.10."""
 PARITY = 1e-4
@@ -30,7 +31,7 @@ def export_trees(booster: lightgbm.Booster, width: int) -> bytes:
     model = convert_lightgbm(
         _with_float_thresholds(booster),
         initial_types=[(INPUT, FloatTensorType([None, width]))],
-        target_opset=_OPSET,
+        target_opset=OPSET,
     )
     return with_flat_output(model, model.graph.output[0].name, width)
 
@@ -53,7 +54,7 @@ def export_network(network: ListwiseNetwork) -> bytes:
             nodes.append(onnx.helper.make_node("Relu", [value], [f"layer_{layer}"]))
             value = f"layer_{layer}"
     graph = onnx.helper.make_graph(nodes, "network", [given_rows(len(network.weights[0]))], [], held)
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", _OPSET)])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", OPSET)])
     return with_flat_output(model, value, len(network.weights[0]))
 
 
@@ -101,7 +102,7 @@ def with_flat_output(model: onnx.ModelProto, scores: str, width: int) -> bytes:
     graph.output.append(onnx.helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, [None]))
     for opset in model.opset_import:
         if opset.domain == "":
-            opset.version = max(opset.version, _OPSET)
+            opset.version = max(opset.version, OPSET)
     model.ir_version = _IR_VERSION
     onnx.checker.check_model(model)
     serialized: bytes = model.SerializeToString()

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from jobs.cross_settings import CrossSettings
+from jobs.deep import torch_installed
+from jobs.deep_recipes import DEEP, deep_recipes
 from jobs.list_losses import Loss, class_weighted_loss, focal_loss, softmax_loss
 from jobs.listwise_network import fit_listwise
 from jobs.ranker_onnx import export_network, export_trees
 from jobs.ranker_sum import sum_graph
 from jobs.ranker_trees import TreeSettings, fit_trees, trees_until_no_better
 from jobs.ranker_xgboost import export_xgboost, fit_xgboost, installed, xgboost_scores
-from jobs.ranking_set import RankingSet, Scores
-from operators.bundle_manifest import RankerKind
+from jobs.ranking_set import RankingSet
+from jobs.recipe import Fitted, Recipe
 from schemas.errors import HeadraceError
 
 SINGLE = ("trees", "early", "weighted-trees", "network", "focal", "weighted", "bagged", "xgboost")
@@ -63,9 +65,9 @@ class RankerSettings:
     of the layers in `networks`.
 
     `negatives` is how many candidates of a list are learned from beside the one that came, `gamma` that of the focal
-    loss, `most_trees` where early stopping ends, `bag` how many networks are added up. `kept_share` of the
-    lists, the earlier ones, are what the others are fitted to where the later ones say when to stop or how to weigh.
-    `found` are settings from a search, tried beside.
+    loss, `most_trees` where early stopping ends, `bag` how many networks are added up, `cross` the network of
+    those that need torch. `kept_share` of the lists, the earlier ones, are what the others are fitted to where
+    the later ones say when to stop or how to weigh. `found` are settings from a search, tried beside.
     """
 
     trees: tuple[tuple[int, int], ...] = ((20, 15), (30, 15))
@@ -80,42 +82,33 @@ class RankerSettings:
     most_trees: int = 100
     bag: int = 3
     kept_share: float = 0.8
+    cross: CrossSettings = CrossSettings()
     found: tuple[TreeSettings | NetworkSettings, ...] = field(default=())
 
 
-Fitted = tuple[bytes, Callable[[npt.NDArray[np.float32]], Scores]]
-"""An exported graph, and the source model's own scores to hold it to."""
-
-
-@dataclass(frozen=True, eq=False)
-class Recipe:
-    """A ranker that can be fitted to any lists with the same features."""
-
-    kind: RankerKind
-    label: str
-    fit: Callable[[RankingSet], Fitted]
-
-
 def refuse_unknown_rankers(names: Sequence[str]) -> None:
-    """Raise `UnknownRanker` for a name that is none, for `xgboost` without XGBoost, and for sums of nothing.
+    """Raise `UnknownRanker` for a name that is none, for one whose library is not there, and for sums of nothing.
 
     >>> refuse_unknown_rankers(["vote"])
     Traceback (most recent call last):
     jobs.ranker_recipes.UnknownRanker: vote and stack add up other rankers; name some beside them
     """
-    known = (*SINGLE, *COMBINED)
+    known = (*SINGLE, *DEEP, *COMBINED)
     if missing := [name for name in names if name not in known]:
         raise UnknownRanker(f"no ranker {missing[0]!r}; known: {', '.join(known)}")
     if "xgboost" in names and not installed():
         raise UnknownRanker("the ranker xgboost needs XGBoost: pip install 'headrace[xgboost]'")
-    if set(names) & set(COMBINED) and not set(names) & set(SINGLE):
+    if (deep := [name for name in names if name in DEEP]) and not torch_installed():
+        raise UnknownRanker(f"the ranker {deep[0]} needs torch: pip install 'headrace[deep]'")
+    if set(names) & set(COMBINED) and not set(names) & {*SINGLE, *DEEP}:
         raise UnknownRanker("vote and stack add up other rankers; name some beside them")
 
 
 def recipes(settings: RankerSettings, early: RankingSet, late: RankingSet) -> list[Recipe]:
-    """What the settings ask for by name, in the order of `SINGLE`, then what a search found.
+    """What the settings ask for by name, in the order of `SINGLE` and `DEEP`, then what a search found.
 
-    `early` lists, thinned, and `late` ones of later events say how many trees "early" has.
+    `early` lists, thinned, and `late` ones of later events say how many trees "early" has, and how many passes those of
+    `DEEP` take.
     """
     asked = set(settings.rankers)
     seed = settings.seed
@@ -148,6 +141,7 @@ def recipes(settings: RankerSettings, early: RankingSet, late: RankingSet) -> li
         made += [_bagged(each, seed, settings.bag) for each in networks[:1]]
     if "xgboost" in asked:
         made += [_xgboost(shape, seed) for shape in shapes[:1]]
+    made += deep_recipes(asked, settings.cross, seed, early, late)
     for each in settings.found:
         label = f"{each.label} searched"
         made.append(

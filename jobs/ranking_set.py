@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 LIST_LENGTH = 20
 
+NEVER = np.iinfo(np.int64).max
+"""When something happened that did not."""
+
 _NOT_KNOWN: npt.NDArray[np.int64] = np.zeros(0, np.int64)
 
 Scores = npt.NDArray[np.float32] | npt.NDArray[np.float64]
@@ -26,7 +29,8 @@ class RankingSet:
     `rows[starts[g]:starts[g + 1]]` and its hit is row `hits[g]`. `blend` float32[n] are the scores that
     order a list where no model serves. `strict` bool[g] marks events strictly later than their user's
     previous one, of which `counted_strict` were sampled. `times` int64[g] are the times (ms) of the events, in
-    their order, empty where they are not known.
+    their order, empty where they are not known. `bought_at` int64[g] are the times (ms) when the user put what
+    came in the cart or bought it, `NEVER` where they did not, empty where that is not known.
     """
 
     rows: npt.NDArray[np.float32]
@@ -37,6 +41,7 @@ class RankingSet:
     counted: int
     counted_strict: int
     times: npt.NDArray[np.int64] = field(default_factory=_NOT_KNOWN.copy)
+    bought_at: npt.NDArray[np.int64] = field(default_factory=_NOT_KNOWN.copy)
 
     @property
     def lists(self) -> int:
@@ -48,6 +53,16 @@ class RankingSet:
         labels = np.zeros(len(self.rows), np.int32)
         labels[self.hits] = 1
         return labels
+
+    def bought(self) -> npt.NDArray[np.bool_]:
+        """bool[g]: whether what came was put in the cart or bought before the last of these lists was made.
+
+        So what is learned from lists knows no purchase after them, of those that judge least of all.
+        """
+        if not len(self.bought_at) or not len(self.times):
+            return np.zeros(self.lists, np.bool_)
+        known: npt.NDArray[np.bool_] = self.bought_at <= self.times[-1]
+        return known
 
     def thinned(self, negatives: int, seed: int) -> RankingSet:
         """The same lists with at most `negatives` other candidates each, drawn by `seed`."""
@@ -67,6 +82,7 @@ class RankingSet:
             self.counted,
             self.counted_strict,
             self.times,
+            self.bought_at,
         )
 
     def parted(self, share: float) -> tuple[RankingSet, RankingSet]:
@@ -97,17 +113,23 @@ class RankingSet:
             end - first,
             int(strict.sum()),
             self.times[first:end],
+            self.bought_at[first:end],
         )
 
 
 @dataclass(frozen=True)
 class Quality:
-    """Hit rate and mean reciprocal rank at 20, over all sampled events and over the strict ones."""
+    """Hit rate and mean reciprocal rank at 20, over all sampled events and over the strict ones.
+
+    `mrr_bought` is over the lists that hold what came and was bought (`RankingSet.bought`), 0 where that is none of
+    them, or every one.
+    """
 
     hr: float
     mrr: float
     hr_strict: float
     mrr_strict: float
+    mrr_bought: float = 0.0
 
 
 def reciprocal_ranks(lists: RankingSet, scores: Scores) -> npt.NDArray[np.float64]:
@@ -127,12 +149,15 @@ def quality(lists: RankingSet, scores: Scores) -> Quality:
         return Quality(0.0, 0.0, 0.0, 0.0)
     found = reciprocal_ranks(lists, scores)
     strict = found[lists.strict]
+    of = lists.bought()
+    bought = found[of & (not of.all())]
     every, later = max(lists.counted, 1), max(lists.counted_strict, 1)
     return Quality(
         float((found > 0).sum() / every),
         float(found.sum() / every),
         float((strict > 0).sum() / later),
         float(strict.sum() / later),
+        float(bought.sum() / max(len(bought), 1)),
     )
 
 

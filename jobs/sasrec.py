@@ -11,47 +11,16 @@ Needs the extra `deep`. Nothing that serves imports this: the job runs the graph
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F  # noqa: N812 (as everywhere)
 
 from jobs.sequence_settings import SequenceSettings
 from jobs.sequence_windows import NO_ITEM, SequenceWindows
-
-Tensor = Any
-"""A `torch.Tensor`; torch need not be there where types are checked."""
-
-Parameters = dict[str, Tensor]
-Floats = npt.NDArray[np.float32]
+from jobs.windows_training import FittedWindows, Parameters, Tensor, trained
 
 MASKED = -1e9
-LIST_LENGTH = 20
-_AT_ONCE = 2_048
-
-
-@dataclass(frozen=True, eq=False)
-class FittedSequence:
-    """Trained arrays by name (see `first_parameters`), and how well they did on held-back examples, by epoch."""
-
-    arrays: dict[str, Floats]
-    settings: SequenceSettings
-    mrr: tuple[float, ...]
-
-    @property
-    def best_epoch(self) -> int:
-        """The epoch, from 1, that the arrays are of."""
-        return int(np.argmax(self.mrr)) + 1
-
-    def vectors(self, items: npt.NDArray[np.int32]) -> Floats:
-        """float32[m, d] of windows int32[m, L], by the source model itself."""
-        parameters = {name: torch.from_numpy(array) for name, array in self.arrays.items()}
-        with torch.no_grad():
-            found: Floats = encode(parameters, torch.from_numpy(items).long(), self.settings).numpy()
-        return found
 
 
 def fit_sequence(
@@ -59,45 +28,25 @@ def fit_sequence(
     items: int,
     settings: SequenceSettings,
     progress: Callable[[int, int], None] = lambda done, of: None,
-) -> FittedSequence:
+) -> FittedWindows:
     """Train on `windows` of `items` items, numbered from 1; the same windows and seed give the same model.
 
     The last `held_back` of the windows are not learned from: training stops where MRR@20 on them, over all
     items, has not risen for `patience` epochs, and the best epoch's parameters are kept.
     """
-    torch.set_num_threads(
-        1
-    )  # arrays this small gain nothing by more, and sums in another order are other sums
-    generator = torch.Generator().manual_seed(settings.seed)
-    torch.manual_seed(settings.seed)
-    parameters = first_parameters(items, settings, generator)
-    cut = len(windows) - max(int(len(windows) * settings.held_back), 1)
-    train, held = windows.part(0, cut), windows.part(cut, len(windows))
-    grouped = [
-        {"params": [p for p in parameters.values() if p.dim() > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters.values() if p.dim() == 1], "weight_decay": 0.0},
-    ]
-    optimiser = torch.optim.AdamW(grouped, lr=settings.rate)
-    inputs, targets = torch.from_numpy(train.items).long(), torch.from_numpy(train.target).long()
-    best: dict[str, Floats] = {}
-    found: list[float] = []
-    for epoch in range(settings.epochs):
-        order = torch.randperm(len(train), generator=generator)
-        for at in range(0, len(order), settings.batch):
-            chosen = order[at : at + settings.batch]
-            negatives = torch.randint(1, items + 1, (settings.negatives,), generator=generator)
-            optimiser.zero_grad()
-            users = encode(parameters, inputs[chosen], settings, training=True)
-            loss = focal_cross_entropy(users, parameters["items"], targets[chosen], negatives, settings.focus)
-            loss.backward()
-            optimiser.step()
-        found.append(reciprocal_rank(parameters, held, settings))
-        if found[-1] >= max(found):
-            best = {name: p.detach().numpy().copy() for name, p in parameters.items()}
-        progress(epoch + 1, settings.epochs)
-        if len(found) - int(np.argmax(found)) > settings.patience:
-            break
-    return FittedSequence(best, settings, tuple(found))
+
+    def first(generator: Any) -> Parameters:
+        return first_parameters(items, settings, generator)
+
+    def vectors(parameters: Parameters, seen: Tensor) -> Tensor:
+        return encode(parameters, seen, settings)
+
+    def loss(parameters: Parameters, seen: Tensor, target: Tensor, generator: Any) -> Tensor:
+        negatives = torch.randint(1, items + 1, (settings.negatives,), generator=generator)
+        users = encode(parameters, seen, settings, training=True)
+        return focal_cross_entropy(users, parameters["items"], target, negatives, settings.focus)
+
+    return trained(windows, settings, first, vectors, loss, progress)
 
 
 def first_parameters(items: int, settings: SequenceSettings, generator: Any) -> Parameters:
@@ -176,19 +125,3 @@ def focal_cross_entropy(users: Tensor, table: Tensor, target: Tensor, others: Te
     other = (users @ table[others].T).masked_fill(target[:, None] == others[None, :], MASKED)
     log_share = F.log_softmax(torch.cat([own, other], dim=1), dim=1)[:, 0]
     return -((1.0 - log_share.exp()) ** focus * log_share).mean()
-
-
-def reciprocal_rank(parameters: Parameters, held: SequenceWindows, settings: SequenceSettings) -> float:
-    """Mean of 1 / place of the target among all items but those of its window, 0 beyond place 20."""
-    total = 0.0
-    with torch.no_grad():
-        for at in range(0, len(held), _AT_ONCE):
-            part = held.part(at, at + _AT_ONCE)
-            windows, target = torch.from_numpy(part.items).long(), torch.from_numpy(part.target).long()
-            scores = encode(parameters, windows, settings) @ parameters["items"].T
-            own = scores.gather(1, target[:, None])
-            scores.scatter_(1, windows, -torch.inf)
-            scores[:, NO_ITEM] = -torch.inf
-            place = (scores >= own).sum(dim=1)
-            total += float(torch.where(place <= LIST_LENGTH, 1.0 / place.double(), 0.0).sum())
-    return total / max(len(held), 1)

@@ -13,7 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from jobs.autoencoder_settings import AutoencoderSettings
 from jobs.bundle_writer import next_version, refuse_existing
+from jobs.deep import require_torch
+from jobs.deep_recipes import DEEP
 from jobs.list_files import refuse_place
 from jobs.options import AsJson, Config
 from jobs.quality_files import PAGE
@@ -52,7 +55,10 @@ def command(
         ),
     ] = None,
     rankers: Annotated[
-        str, typer.Option("--rankers", help=f"What to try, with commas: {', '.join((*SINGLE, *COMBINED))}.")
+        str,
+        typer.Option(
+            "--rankers", help=f"What to try, with commas: {', '.join((*SINGLE, *DEEP, *COMBINED))}."
+        ),
     ] = ",".join(DEFAULT),
     search: Annotated[
         float, typer.Option("--search", min=0.0, help="Minutes to spend on settings of trees and networks.")
@@ -62,7 +68,10 @@ def command(
         typer.Option("--keep-lists", help="Write the lists to this .npz file, for models made elsewhere."),
     ] = None,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Train a sequence model too (the extra deep: docs/deep.md).")
+        bool,
+        typer.Option(
+            "--deep", help=f"Try models of the extra deep too, and {' and '.join(DEEP)} (docs/deep.md)."
+        ),
     ] = False,
     seed: Annotated[int, typer.Option("--seed", help="The same seed and file give the same model.")] = 7,
     report: Annotated[
@@ -76,7 +85,10 @@ def command(
 
     Example: headrace train events.parquet --items items.parquet --out models/shop/1
     """
-    names = tuple(dict.fromkeys(name.strip() for name in rankers.split(",") if name.strip()))
+    if deep:
+        require_torch()
+    asked = [name.strip() for name in rankers.split(",") if name.strip()]
+    names = tuple(dict.fromkeys([*asked, *(DEEP if deep else ())]))
     refuse_unknown_rankers(names)
     if keep_lists is not None:
         refuse_place(keep_lists)
@@ -86,6 +98,7 @@ def command(
         seed=seed,
         features=tuple(dict.fromkeys([*FEATURES, *(also or [])])),
         sequence=SequenceSettings(seed=seed) if deep else None,
+        autoencoder=AutoencoderSettings(seed=seed) if deep else None,
         rankers=RankerSettings(rankers=names),
         search_minutes=search,
         keep_lists=keep_lists,
@@ -155,10 +168,18 @@ class Bars:
 def print_report(report: TrainingReport, console: Console) -> None:
     """The table of quality against cost, and what was chosen by which rule."""
     table = Table(title=f"{report.validation:,} later events ({report.validation_strict:,} strict)")
-    for heading in ("ranker", "HR@20", "MRR@20", "strict HR", "strict MRR", "µs per user", ""):
+    bought = any(tried.mrr_bought for tried in report.tried)
+    shown = ("bought MRR",) if bought else ()
+    for heading in ("ranker", "HR@20", "MRR@20", "strict HR", "strict MRR", *shown, "µs per user", ""):
         table.add_column(heading, justify="left" if heading in ("ranker", "") else "right")
     for tried in report.tried:
-        figures = (tried.hr, tried.mrr, tried.hr_strict, tried.mrr_strict)
+        figures = (
+            tried.hr,
+            tried.mrr,
+            tried.hr_strict,
+            tried.mrr_strict,
+            *((tried.mrr_bought,) if bought else ()),
+        )
         cost = f"{tried.microseconds:.0f}" if tried.microseconds else "–"
         mark = "chosen" if tried.chosen else _why_not(tried)
         table.add_row(tried.ranker, *(f"{figure:.3f}" for figure in figures), cost, mark)
@@ -171,6 +192,8 @@ def print_report(report: TrainingReport, console: Console) -> None:
         f"Rule: of those that cost at most {MOST_MICROSECONDS:.0f} µs per user and beat the blend of sources by more"
         " than two standard errors, the cheapest whose MRR@20 is within one of the best."
     )
+    if report.left_out:
+        console.print(f"{report.left_out[:1].upper()}{report.left_out[1:]}.")
     for found in report.searched:
         console.print(
             f"Searched {found.ranker}: {found.trials} tried, MRR@20 {found.mrr:.4f} on the later lists to train on, by"

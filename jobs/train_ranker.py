@@ -12,9 +12,10 @@ import numpy.typing as npt
 from jobs import ranker_cost
 from jobs.ranker_cost import microseconds_per_user
 from jobs.ranker_onnx import check_parity
-from jobs.ranker_recipes import COMBINED, Fitted, RankerSettings, Recipe, recipes, refuse_unknown_rankers
+from jobs.ranker_recipes import COMBINED, RankerSettings, recipes, refuse_unknown_rankers
 from jobs.ranker_sum import equal_votes, stacked_votes, sum_graph
 from jobs.ranking_set import Quality, RankingSet, Scores, beats, quality, reciprocal_ranks
+from jobs.recipe import Fitted, Recipe
 from operators.bundle_manifest import RankerKind
 from operators.onnx_scorer import OnnxScorer
 

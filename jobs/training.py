@@ -13,9 +13,12 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
+from jobs.autoencoder_settings import AutoencoderSettings
+from jobs.bought_times import bought_times
 from jobs.bundle_writer import refuse_existing, write_bundle
-from jobs.deep import require_torch, sequence_from
-from jobs.deep_rankers import TriedRankers, columns, try_with_sequence
+from jobs.deep import autoencoder_from, require_torch, sequence_from
+from jobs.deep_rankers import Beside, TriedRankers, columns, try_with_model
+from jobs.deep_recipes import DEEP, left_out
 from jobs.factorise import FactorSettings, ItemFactors, factorise, recency_weights
 from jobs.list_files import write_lists
 from jobs.plain_stream import PlainStream
@@ -29,7 +32,13 @@ from jobs.training_report import TrainingReport, metrics, reported, searched_rep
 from jobs.training_set import ListSampler, TrainingLists
 from operators.bundle_manifest import DataSpan, Manifest
 from operators.feature_plan import FeaturePlan, known_features, refuse_unknown
-from operators.features import FEATURES, SEQUENCE_FEATURES
+from operators.features import (
+    AUTOENCODER_FEATURES,
+    DEEP_FEATURES,
+    FEATURES,
+    SEQUENCE_FEATURES,
+    SEQUENCE_PROFILE,
+)
 from operators.ingest_settings import IngestSettings
 from operators.onnx_scorer import OnnxScorer
 from operators.rank_settings import RankSettings
@@ -54,7 +63,8 @@ class TrainingSettings:
     are sampled; those that count are used. `features` are what the ranker sees of a candidate, by name
     (operators/feature_plan.py). Above 0, `search_minutes` are spent on settings of rankers, on `search_trials` of a
     kind at most. The lists are kept in the file `keep_lists`, where one is named (jobs/list_files.py). With
-    `sequence`, a sequence model is trained on the events of the factors, and every ranker is tried with it too.
+    `sequence`, a sequence model is trained on the events of the factors, with `autoencoder` an autoencoder of
+    users, and every ranker is tried with each of these too.
     """
 
     factor_share: float = 0.6
@@ -69,13 +79,20 @@ class TrainingSettings:
     search_trials: int | None = None
     keep_lists: Path | None = None
     sequence: SequenceSettings | None = None
+    autoencoder: AutoencoderSettings | None = None
+
+    @property
+    def deep_features(self) -> tuple[str, ...]:
+        """What the models of users' last items say, where they are asked for."""
+        of_sequence = () if self.sequence is None else (*SEQUENCE_FEATURES, *SEQUENCE_PROFILE)
+        return of_sequence if self.autoencoder is None else (*of_sequence, *AUTOENCODER_FEATURES)
 
 
 class Training:
     """One training with its settings; `step`, `statistics`, `rank`, `ingest` and `shelf` are the job's.
 
     Raises `UnknownFeatures` where the settings name a feature that is none, and `DeepMissing` where they want a
-    sequence model and torch is not installed.
+    model of users' last items and torch is not installed.
     """
 
     def __init__(
@@ -93,11 +110,10 @@ class Training:
         self._rank = rank or RankSettings()
         self._ingest = ingest or IngestSettings()
         self._shelf = shelf or ShelfBounds()
-        # Those of a sequence model come of `--deep` alone, and then beside all others.
-        refuse_unknown(settings.features, known_features(self._step) - set(SEQUENCE_FEATURES), "the ranker")
-        if settings.sequence is not None:
+        # Those of models beside the ranker come of `--deep` alone, and then beside all others.
+        refuse_unknown(settings.features, known_features(self._step) - set(DEEP_FEATURES), "the ranker")
+        if deep := settings.deep_features:
             require_torch()
-        deep = () if settings.sequence is None else SEQUENCE_FEATURES
         self._plan = FeaturePlan((*settings.features, *deep), self._step)
         self._seconds: dict[str, float] = {}
 
@@ -191,6 +207,7 @@ class Training:
             candidates=len(validation.rows) / max(validation.lists, 1),
             tried=[reported(ranker, ranker is chosen) for ranker in tried],
             searched=searches,
+            left_out=left_out(settings.rankers.rankers, *train.parted(settings.rankers.kept_share)),
             seconds=self._seconds,
         )
 
@@ -203,21 +220,23 @@ class Training:
         progress("factors", 0, None)
         factors = self._factors(data.events[:first])
         start = self._done("factors", start)
-        sequence = None
+        learned = (data.events[:first], factors.item_ids, self._step.item_weights, self._step.recent_items)
+        sequence = autoencoder = None
         if self._settings.sequence is not None:
             sequence = sequence_from(
-                data.events[:first],
-                factors.item_ids,
-                self._step.item_weights,
-                self._step.recent_items,
-                self._settings.sequence,
-                lambda done, of: progress("sequence model", done, of),
+                *learned, self._settings.sequence, lambda done, of: progress("sequence model", done, of)
             )
             start = self._done("sequence model", start)
-        train, validation = self._lists(data, factors, sequence, first, second, progress)
+        if self._settings.autoencoder is not None:
+            autoencoder = autoencoder_from(
+                *learned, self._settings.autoencoder, lambda done, of: progress("autoencoder", done, of)
+            )
+            start = self._done("autoencoder", start)
+        models = (sequence, autoencoder)
+        train, validation = self._lists(data, factors, models, first, second, progress)
         self._done("lists", start)
         return TrainingLists(
-            factors, train, validation, data.events[first].time, data.events[second].time, sequence
+            factors, train, validation, data.events[first].time, data.events[second].time, *models
         )
 
     def _rankers(
@@ -227,8 +246,17 @@ class Training:
         names, plain = self._plan.names, self._settings.features
         train, validation = (columns(lists, names, plain) for lists in (made.train, made.validation))
         groups = [TriedRankers(plain, try_rankers(train, validation, settings, progress))]
+        beside = []
         if made.sequence is not None:
-            groups += try_with_sequence(made.train, made.validation, names, settings, made.sequence, progress)
+            profile = (*SEQUENCE_FEATURES, *SEQUENCE_PROFILE)
+            beside += [
+                Beside("sequence", made.sequence, SEQUENCE_FEATURES),
+                Beside("sequence profile", made.sequence, profile, alone=False),
+            ]
+        if made.autoencoder is not None:
+            beside.append(Beside("autoencoder", made.autoencoder, AUTOENCODER_FEATURES))
+        for model in beside:
+            groups += try_with_model(made.train, made.validation, names, plain, settings, model, progress)
         return groups
 
     def _factors(self, events: Sequence[Event]) -> ItemFactors:
@@ -259,7 +287,7 @@ class Training:
         self,
         data: TrainingEvents,
         factors: ItemFactors,
-        sequence: ExportedSequence | None,
+        models: tuple[ExportedSequence | None, ExportedSequence | None],
         first: int,
         second: int,
         progress: ProgressOf,
@@ -271,16 +299,15 @@ class Training:
         for low, high, most in ((first, second, settings.lists), (second, len(events), settings.validation)):
             sampled[low + drawn.choice(high - low, min(most, high - low), replace=False)] = True
         stream = PlainStream(data.items, self._step, self._statistics, self._shelf)
-        model = None if sequence is None else sequence.model()
-        sampler = ListSampler(
-            stream, factors, self._rank, self._plan, factors_until=events[first].time, sequence=model
-        )
+        loaded = [None if model is None else model.model() for model in models]
+        sampler = ListSampler(stream, factors, self._rank, self._plan, events[first].time, *loaded)
+        bought = bought_times(events)
         train: RankingSet | None = None
         for place, event in enumerate(events):
             if place == second:
                 train = sampler.take()
             if sampled[place] and stream.counts(event):
-                sampler.sample(event)
+                sampler.sample(event, int(bought[place]))
             stream.learn(event)
             if place % 1_000 == 0:
                 stream.catch_up()
@@ -316,10 +343,20 @@ class Training:
             settings={"seed": settings.seed, "lists": settings.lists, "validation": settings.validation,
                       "factors": settings.factors.factors, "chosen": chosen.label, **noted},
             files={},
-            libraries={} if made.sequence is None else {"torch": version("torch")},
+            libraries={"torch": version("torch")} if self._takes_torch() else {},
         )  # fmt: skip
-        sequence = None if set(SEQUENCE_FEATURES).isdisjoint(features) else made.sequence
-        write_bundle(folder, manifest, made.factors, chosen.graph, inputs, outputs, sequence)
+        models = [
+            None if set(features).isdisjoint(own) else model
+            for model, own in (
+                (made.sequence, (*SEQUENCE_FEATURES, *SEQUENCE_PROFILE)),
+                (made.autoencoder, AUTOENCODER_FEATURES),
+            )
+        ]
+        write_bundle(folder, manifest, made.factors, chosen.graph, inputs, outputs, *models)
+
+    def _takes_torch(self) -> bool:
+        settings = self._settings
+        return bool(settings.deep_features) or not set(DEEP).isdisjoint(settings.rankers.rankers)
 
     def _done(self, stage: str, start: float) -> float:
         now = time.perf_counter()

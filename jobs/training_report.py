@@ -13,7 +13,10 @@ from operators.bundle_manifest import DataSpan, RankerKind
 
 
 class TriedReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One ranker: quality on validation events, µs per user in onnxruntime, seconds of training."""
+    """One ranker: quality on validation events, µs per user in onnxruntime, seconds of training.
+
+    `mrr_bought` is of lists that hold what came and was bought, where some were and others not.
+    """
 
     ranker: str
     hr: float
@@ -24,6 +27,7 @@ class TriedReport(msgspec.Struct, frozen=True, kw_only=True):
     beats_blend: bool
     chosen: bool
     seconds: float
+    mrr_bought: float = 0.0
 
 
 class SearchedReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +40,10 @@ class SearchedReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a training; `recall` is the share of validation events whose item was a candidate."""
+    """What came of a training; `recall` is the share of validation events whose item was a candidate.
+
+    `left_out` says which ranker could not be tried, and why; it is empty where all were.
+    """
 
     bundle: str
     name: str
@@ -50,6 +57,7 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     candidates: float
     tried: list[TriedReport]
     searched: list[SearchedReport] = []
+    left_out: str = ""
     seconds: dict[str, float]
 
 
@@ -71,6 +79,7 @@ def reported(ranker: TriedRanker, chosen: bool) -> TriedReport:
         beats_blend=ranker.beats_blend,
         chosen=chosen,
         seconds=round(ranker.seconds, 1),
+        mrr_bought=round(ranker.quality.mrr_bought, 4),
     )
 
 

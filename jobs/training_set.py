@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from jobs.factorise import ItemFactors
 from jobs.plain_stream import PlainStream
-from jobs.ranking_set import RankingSet
+from jobs.ranking_set import NEVER, RankingSet
 from jobs.sequence_onnx import ExportedSequence
 from operators.barred_items import BarredItems
 from operators.candidates import SOURCES, CandidateFinder
@@ -29,8 +29,11 @@ class FutureSeenError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class TrainingLists:
-    """Item factors and, where asked for, a `sequence` model from the events before `factors_until`, lists to train
-    on from those until `ranker_until`, and lists to judge by from those after (event times, ms)."""
+    """What is made of events, each part of later ones than the last (event times, ms).
+
+    Item factors and, where asked for, a `sequence` model and an `autoencoder` are from the events before
+    `factors_until`, lists to train on from those until `ranker_until`, and lists to judge by from those after.
+    """
 
     factors: ItemFactors
     train: RankingSet
@@ -38,6 +41,7 @@ class TrainingLists:
     factors_until: int
     ranker_until: int
     sequence: ExportedSequence | None = None
+    autoencoder: ExportedSequence | None = None
 
 
 @dataclass(eq=False)
@@ -49,6 +53,7 @@ class _Lists:
     hits: list[int] = field(default_factory=list)
     strict: list[bool] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
+    bought_at: list[int] = field(default_factory=list)
     counted: int = 0
     counted_strict: int = 0
 
@@ -70,6 +75,7 @@ class ListSampler:
         plan: FeaturePlan = DEFAULT_PLAN,
         factors_until: int = 0,
         sequence: SequenceModel | None = None,
+        autoencoder: SequenceModel | None = None,
     ) -> None:
         self._stream = stream
         self._factors = factors.factors
@@ -78,11 +84,13 @@ class ListSampler:
         self._blend = np.array([settings.blend.get(source, 0.0) for source in SOURCES], np.float32)
         self._plan = plan
         self._factors_until = factors_until
-        self._sequence = sequence
+        self._models = (sequence, autoencoder)
         self._lists = _Lists()
 
-    def sample(self, event: Event) -> None:
+    def sample(self, event: Event, bought_at: int = NEVER) -> None:
         """Make the list that the user would have got just before `event`; keep it if it holds its item.
+
+        When its user will have bought the item, `bought_at` (ms), is an answer kept beside the list, and in no feature.
 
         Raises `FutureSeenError` where the stream has learned the event already, or any later one, or the
         factors may know it.
@@ -118,11 +126,12 @@ class ListSampler:
             if len(hit) == 0:
                 return
             row = self._neighbours.numbered(shelf).row
-            rows = self._plan.rows(candidates, users, shelf, row, self._factors, self._sequence)
+            rows = self._plan.rows(candidates, users, shelf, row, self._factors, *self._models)
         lists = self._lists
         lists.hits.append(int(hit[0]))
         lists.strict.append(strict)
         lists.times.append(event.time)
+        lists.bought_at.append(bought_at)
         lists.rows.append(rows)
         lists.blend.append(candidates.scores @ self._blend)
 
@@ -139,4 +148,5 @@ class ListSampler:
             lists.counted,
             lists.counted_strict,
             np.array(lists.times, np.int64),
+            np.array(lists.bought_at, np.int64),
         )

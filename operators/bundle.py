@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from operators.bundle_arrays import read_arrays
 from operators.bundle_manifest import (
+    AUTOENCODER,
+    AUTOENCODER_ITEMS,
     FACTORS,
     GOLDEN,
     MANIFEST,
@@ -23,7 +25,7 @@ from operators.bundle_manifest import (
     sha256_of,
 )
 from operators.feature_plan import UnknownFeatures, known_features, refuse_unknown
-from operators.features import SEQUENCE_FEATURES
+from operators.features import AUTOENCODER_FEATURES, SEQUENCE_FEATURES, SEQUENCE_PROFILE
 from operators.onnx_scorer import OnnxScorer, UnusableGraph
 from operators.sequence_model import SequenceModel, load_sequence
 
@@ -39,8 +41,8 @@ class Bundle:
 
     `factors` float32[n, F] are L2-normalised rows, one per entry of `item_ids` (all zero for an item with
     too few events). `neighbours` int32[n, k] are the most similar items, best first, as rows of the same
-    arrays (-1 where there are no more), and `neighbour_scores` float32[n, k] their cosines. `sequence` reads
-    users' last items, where the ranker wants to know what comes of that.
+    arrays (-1 where there are no more), and `neighbour_scores` float32[n, k] their cosines. `sequence` and
+    `autoencoder` read users' last items, where the ranker wants to know what comes of that.
     """
 
     manifest: Manifest
@@ -50,6 +52,7 @@ class Bundle:
     neighbour_scores: npt.NDArray[np.float32]
     scorer: OnnxScorer | None
     sequence: SequenceModel | None = None
+    autoencoder: SequenceModel | None = None
     sha256: str = ""
     """Of the manifest, which names the SHA-256 of every other file."""
 
@@ -91,21 +94,35 @@ def load_bundle(folder: Path | str, known: Collection[str] = known_features()) -
             raise BundleRefused(f"{folder}: the manifest names no {name}; train the bundle again")
     item_ids, factors, neighbours, scores = _factors(folder / FACTORS)
     scorer = None if manifest.ranker == "blend" else _scorer(folder, manifest, known)
-    sequence = _sequence(folder, manifest, len(item_ids))
+    own = (*SEQUENCE_FEATURES, *SEQUENCE_PROFILE)
+    sequence = _model_of(folder, manifest, len(item_ids), (SEQUENCE, SEQUENCE_ITEMS), own)
+    autoencoder = _model_of(
+        folder, manifest, len(item_ids), (AUTOENCODER, AUTOENCODER_ITEMS), AUTOENCODER_FEATURES
+    )
     return Bundle(
-        manifest, item_ids, factors, neighbours, scores, scorer, sequence, sha256_of(folder / MANIFEST)
+        manifest,
+        item_ids,
+        factors,
+        neighbours,
+        scores,
+        scorer,
+        sequence,
+        autoencoder,
+        sha256_of(folder / MANIFEST),
     )
 
 
-def _sequence(folder: Path, manifest: Manifest, rows: int) -> SequenceModel | None:
-    held = [name for name in (SEQUENCE, SEQUENCE_ITEMS) if name in manifest.files]
-    wanted = [name for name in manifest.features if name in SEQUENCE_FEATURES]
-    if wanted and len(held) < 2:
+def _model_of(
+    folder: Path, manifest: Manifest, rows: int, files: tuple[str, str], features: tuple[str, ...]
+) -> SequenceModel | None:
+    """What `features` are made by, where the ranker takes one of them."""
+    wanted = [name for name in manifest.features if name in features]
+    if wanted and not set(files) <= set(manifest.files):
         raise BundleRefused(
-            f"{folder}: the ranker wants the feature {wanted[0]!r}, and the manifest names no {SEQUENCE} with"
-            f" {SEQUENCE_ITEMS}; train the bundle again with --deep"
+            f"{folder}: the ranker wants the feature {wanted[0]!r}, and the manifest names no {files[0]} with"
+            f" {files[1]}; train the bundle again with --deep"
         )
-    return load_sequence(folder, rows) if wanted else None
+    return load_sequence(folder, rows, *files) if wanted else None
 
 
 def _scorer(folder: Path, manifest: Manifest, known: Collection[str]) -> OnnxScorer:

@@ -15,12 +15,17 @@ BUNDLE_FORMAT = 1
 SEQUENCE_FORMAT = 2
 """Of a bundle that holds a sequence model, so that a release that knows of none says so by number."""
 
+AUTOENCODER_FORMAT = 3
+"""Of a bundle that holds an autoencoder of users, for the same reason."""
+
 MANIFEST = "manifest.json"
 RANKER = "ranker.onnx"
 FACTORS = "factors.npz"
 GOLDEN = "golden.npz"
 SEQUENCE = "sequence.onnx"
 SEQUENCE_ITEMS = "sequence.npz"
+AUTOENCODER = "autoencoder.onnx"
+AUTOENCODER_ITEMS = "autoencoder.npz"
 
 RankerKind = Literal["trees", "network", "blend", "stack", "added"]
 """What scores the candidates: gradient-boosted trees, a small neural network, no model at all, several models
@@ -90,7 +95,9 @@ def write_manifest(folder: Path, manifest: msgspec.Struct) -> None:
 
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of the model bundle in `folder`: see `read_checked`."""
-    return read_checked(folder, Manifest, (BUNDLE_FORMAT, SEQUENCE_FORMAT), "headrace train")
+    return read_checked(
+        folder, Manifest, (BUNDLE_FORMAT, SEQUENCE_FORMAT, AUTOENCODER_FORMAT), "headrace train"
+    )
 
 
 def read_checked(folder: Path, kind: type[Described], formats: Sequence[int], command: str) -> Described:
@@ -111,8 +118,7 @@ def read_checked(folder: Path, kind: type[Described], formats: Sequence[int], co
         version = msgspec.json.decode(written, type=_OnlyFormat).format
         if version not in formats:
             raise BundleRefused(
-                f"{folder}: bundle format {version}; this release reads {' and '.join(map(str, formats))}:"
-                " train it again"
+                f"{folder}: bundle format {version}; this release reads {_listed(formats)}: train it again"
             )
         manifest = msgspec.json.decode(written, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -122,6 +128,11 @@ def read_checked(folder: Path, kind: type[Described], formats: Sequence[int], co
     for name, expected in manifest.files.items():
         _check_file(folder, name, expected)
     return manifest
+
+
+def _listed(formats: Sequence[int]) -> str:
+    *others, last = map(str, formats)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 class _OnlyFormat(msgspec.Struct):

@@ -73,14 +73,15 @@ class FeaturePlan:
         factor_row: NDArray[np.int32],
         factors: NDArray[np.float32],
         sequence: SequenceModel | None = None,
+        autoencoder: SequenceModel | None = None,
     ) -> NDArray[np.float32]:
         """float32[n, len(names)] of n candidates; a row depends on its own user and their candidates alone.
 
         `factors` float32[n, F] are a bundle's item factors and `factor_row` int32[I] the row of each item
-        number (-1, or beyond its end: none), as in `FactorArrays`; `sequence` is the bundle's sequence model, without
-        which the features of one are 0. The caller holds the shelf's lock.
+        number (-1, or beyond its end: none), as in `FactorArrays`; `sequence` and `autoencoder` are the
+        bundle's models of users' last items, without which their features are 0. The caller holds the shelf's lock.
         """
-        scene = Scene(candidates, users, shelf, factor_row, factors, sequence)
+        scene = Scene(candidates, users, shelf, factor_row, factors, sequence, autoencoder)
         # Of fewer than two rows numpy says that parts of them are contiguous: other types, compiled anew for seconds.
         rows = np.empty((max(len(candidates), 2), self._width), np.float32)
         column = 0

@@ -9,6 +9,8 @@ bundle is refused by names.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -55,11 +57,22 @@ SEQUENCE_FEATURES = ("sequence_fit", "sequence_share")
 - `sequence_fit`: its score above the mean of the user's candidates, which is a difference of log odds;
   `sequence_share`: its softmax share among them. Both 0 for items that the model does not know.
 """
+SEQUENCE_PROFILE = tuple(f"sequence_user_{k}" for k in range(8))
+"""The user's vector itself, as a profile of what they lately took: its first numbers, which are those by which users
+differ most (jobs/sequence_onnx.py turns the vectors so). All 0 for a user of whom the model knows no item."""
+
+AUTOENCODER_FEATURES = ("autoencoder_fit", "autoencoder_share")
+"""The same two as `SEQUENCE_FEATURES` of what an autoencoder says, which reads the last items in no order."""
+
+DEEP_FEATURES = (*SEQUENCE_FEATURES, *SEQUENCE_PROFILE, *AUTOENCODER_FEATURES)
+"""All that models beside the ranker say: known only to bundles that hold them."""
+
 _NEVER = 9.0
 """`idle_hours` of a user without items: beyond log(1 + hours) of any time to live."""
 
 
-class Scene(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Scene:
     """What features are computed from: see `FeaturePlan.rows`."""
 
     candidates: Candidates
@@ -67,7 +80,14 @@ class Scene(NamedTuple):
     shelf: Shelf
     factor_row: NDArray[np.int32]
     factors: NDArray[np.float32]
-    sequence: SequenceModel | None
+    sequence: SequenceModel | None = None
+    autoencoder: SequenceModel | None = None
+
+    @cached_property
+    def sequence_users(self) -> NDArray[np.float32]:
+        """float32[m, d]: the users' vectors by the sequence model, computed once for all its features."""
+        assert self.sequence is not None, "asked for where there is a model"
+        return self.sequence.users(self.users.recent, self.factor_row)
 
 
 class Block(NamedTuple):
@@ -140,6 +160,26 @@ def _sequence(at: Scene, out: NDArray[np.float32]) -> None:
     if model is None:
         out[:] = 0.0
         return
+    fill_sequence(
+        found.item, found.start, at.factor_row, model.numbers, model.vectors, at.sequence_users, out
+    )
+
+
+def _sequence_profile(at: Scene, out: NDArray[np.float32]) -> None:
+    if at.sequence is None:
+        out[:] = 0.0
+        return
+    own = np.zeros((len(at.users), len(SEQUENCE_PROFILE)), np.float32)
+    width = min(own.shape[1], at.sequence_users.shape[1])
+    own[:, :width] = at.sequence_users[:, :width]
+    fill_users(at.candidates.start, own, out)
+
+
+def _autoencoder(at: Scene, out: NDArray[np.float32]) -> None:
+    found, model = at.candidates, at.autoencoder
+    if model is None:
+        out[:] = 0.0
+        return
     users = model.users(at.users.recent, at.factor_row)
     fill_sequence(found.item, found.start, at.factor_row, model.numbers, model.vectors, users, out)
 
@@ -161,6 +201,8 @@ BLOCKS = (
     Block(_FORMER, _former),
     Block(_MOMENT, _moment),
     Block(SEQUENCE_FEATURES, _sequence),
+    Block(SEQUENCE_PROFILE, _sequence_profile),
+    Block(AUTOENCODER_FEATURES, _autoencoder),
     Block(PLACE, _place),
     Block(_MORE_SOURCES, _more_sources),
 )
@@ -174,7 +216,7 @@ FEATURES: tuple[str, ...] = (
     *(
         name
         for block in BLOCKS
-        if block.names not in (_FORMER, PLACE, SEQUENCE_FEATURES, _MORE_SOURCES)
+        if block.names not in (_FORMER, PLACE, _MORE_SOURCES) and block.names[0] not in DEEP_FEATURES
         for name in block.names
     ),
     PROFILE + "events",

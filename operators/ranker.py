@@ -188,7 +188,9 @@ class Ranker:
         if bundle is None or not bundle.has_ranker:
             return None
         row = self._factors.numbered(self._shelf).row
-        return self._plan.rows(candidates, users, self._shelf, row, bundle.factors, bundle.sequence)
+        return self._plan.rows(
+            candidates, users, self._shelf, row, bundle.factors, bundle.sequence, bundle.autoencoder
+        )
 
     def _scores(self, candidates: Candidates, rows: NDArray[np.float32] | None) -> NDArray[np.float32]:
         if rows is None or self._bundle is None:

@@ -1,4 +1,7 @@
-"""A model that reads a user's last items: a vector of the user, whose dot product with an item's says its fit."""
+"""A model that reads a user's last items: a vector of the user, whose dot product with an item's says its fit.
+
+Both the sequence model and the autoencoder of a bundle are of this form, and differ by their graphs.
+"""
 
 from __future__ import annotations
 
@@ -70,20 +73,24 @@ class SequenceModel:
         return self.encode(items)
 
 
-def load_sequence(folder: Path, rows: int) -> SequenceModel:
+def load_sequence(
+    folder: Path, rows: int, graph: str = SEQUENCE, arrays: str = SEQUENCE_ITEMS
+) -> SequenceModel:
     """The sequence model of the bundle in `folder`, which has `rows` items, its golden vectors checked.
+
+    Its files are called `graph` and `arrays`; those of an autoencoder have other names.
 
     Raises `BundleRefused` where it does not load or does not give them.
     """
-    held = read_arrays(folder / SEQUENCE_ITEMS, "vectors", "numbers", "golden_items", "golden_vectors")
+    held = read_arrays(folder / arrays, "vectors", "numbers", "golden_items", "golden_vectors")
     if len(held["numbers"]) != rows:
         raise BundleRefused(
-            f"{folder}/{SEQUENCE_ITEMS}: {len(held['numbers'])} items, and the bundle has {rows}; train it again"
+            f"{folder}/{arrays}: {len(held['numbers'])} items, and the bundle has {rows}; train it again"
         )
     try:
-        model = SequenceModel((folder / SEQUENCE).read_bytes(), held["vectors"], held["numbers"])
+        model = SequenceModel((folder / graph).read_bytes(), held["vectors"], held["numbers"])
     except UnusableGraph as error:
-        raise BundleRefused(f"{folder}/{SEQUENCE}: {error}; train the bundle again") from error
+        raise BundleRefused(f"{folder}/{graph}: {error}; train the bundle again") from error
     items, expected = held["golden_items"], held["golden_vectors"]
     fits = items.dtype == np.int32 and items.ndim == 2 and items.shape[1] == model.length and len(items)
     if (
@@ -91,11 +98,11 @@ def load_sequence(folder: Path, rows: int) -> SequenceModel:
         or expected.shape != (len(items), model.vectors.shape[1])
         or items.max() >= len(model.vectors)
     ):
-        raise BundleRefused(f"{folder}/{SEQUENCE_ITEMS}: golden items of shape {items.shape}; train it again")
+        raise BundleRefused(f"{folder}/{arrays}: golden items of shape {items.shape}; train it again")
     off = ~np.isclose(model.encode(items), expected, rtol=GOLDEN_TOLERANCE, atol=GOLDEN_TOLERANCE).all(axis=1)
     if off.any():
         raise BundleRefused(
-            f"{folder}/{SEQUENCE}: golden user {int(np.flatnonzero(off)[0])} gets another vector here than where"
+            f"{folder}/{graph}: golden user {int(np.flatnonzero(off)[0])} gets another vector here than where"
             " it was trained; train the bundle again here"
         )
     model.vectors.flags.writeable = False

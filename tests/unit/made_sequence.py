@@ -1,12 +1,15 @@
-"""Sequence models of drawn parameters, made without torch."""
+"""Models of users' last items of drawn parameters, made without torch."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
+from jobs.autoencoder_onnx import export_autoencoder
+from jobs.autoencoder_settings import AutoencoderSettings
 from jobs.sequence_onnx import ExportedSequence, export_sequence
 from jobs.sequence_settings import SequenceSettings
+from operators.bundle_manifest import AUTOENCODER, AUTOENCODER_ITEMS, SEQUENCE, SEQUENCE_ITEMS
 from operators.sequence_model import SequenceModel
 
 Floats = npt.NDArray[np.float32]
@@ -30,9 +33,30 @@ def drawn_sequence(items: int, unknown: int = 0) -> ExportedSequence:
     settings = SequenceSettings(length=20, width=8)
     known = items - unknown
     given = drawn_parameters(settings, known)
-    graph, vectors = export_sequence(given, settings), given["items"].copy()
+    return _held(export_sequence(given, settings), given["items"], items, unknown, (SEQUENCE, SEQUENCE_ITEMS))
+
+
+def drawn_weights(settings: AutoencoderSettings, items: int) -> dict[str, Floats]:
+    """Drawn parameters of every name that jobs/autoencoder.py trains."""
+    drawn, d = np.random.default_rng(7), settings.width
+    shapes: dict[str, tuple[int, ...]] = {"taken": (items + 1, d), "bias": (d,), "items": (items + 1, d + 1)}
+    return {name: drawn.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def drawn_autoencoder(items: int, unknown: int = 0) -> ExportedSequence:
+    """As `drawn_sequence`, an autoencoder."""
+    settings = AutoencoderSettings(length=20, width=8)
+    given = drawn_weights(settings, items - unknown)
+    files = (AUTOENCODER, AUTOENCODER_ITEMS)
+    return _held(export_autoencoder(given, settings), given["items"], items, unknown, files)
+
+
+def _held(
+    graph: bytes, trained: Floats, items: int, unknown: int, files: tuple[str, str]
+) -> ExportedSequence:
+    vectors = trained.copy()
     vectors[0] = 0.0
     numbers = np.maximum(np.arange(items) - unknown + 1, 0).astype(np.int32)
-    golden = np.random.default_rng(6).integers(0, known + 1, (4, settings.length)).astype(np.int32)
+    golden = np.random.default_rng(6).integers(0, len(vectors), (4, 20)).astype(np.int32)
     vector_of = SequenceModel(graph, vectors, numbers).encode
-    return ExportedSequence(graph, vectors, numbers, golden, vector_of(golden))
+    return ExportedSequence(graph, vectors, numbers, golden, vector_of(golden), files)

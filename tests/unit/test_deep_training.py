@@ -1,4 +1,4 @@
-"""`train --deep`: a sequence model learns what follows what, and the rule picks it where it is worth its cost."""
+"""`train --deep`: models of users' last items learn, and the rule picks them where they are worth their cost."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jobs.autoencoder_settings import AutoencoderSettings
 from jobs.deep import DeepMissing, numbered, require_torch, sequence_from
 from jobs.factorise import FactorSettings
 from jobs.sequence_settings import SequenceSettings
@@ -17,8 +18,9 @@ from jobs.train_ranker import RankerSettings
 from jobs.training import Training, TrainingSettings
 from jobs.training_events import TrainingEvents
 from operators.bundle import load_bundle
+from operators.bundle_manifest import AUTOENCODER, SEQUENCE
 from operators.feature_plan import UnknownFeatures
-from operators.features import FEATURES, SEQUENCE_FEATURES
+from operators.features import AUTOENCODER_FEATURES, DEEP_FEATURES, FEATURES
 from schemas.records import Event
 
 START = 1_700_000_000_000
@@ -73,8 +75,9 @@ def test_without_torch_the_way_out_is_said_before_anything_is_read() -> None:
 
 
 def test_features_of_a_sequence_model_cannot_be_asked_for_without_one() -> None:
-    with pytest.raises(UnknownFeatures, match="sequence_fit"):
-        Training(TrainingSettings(features=(*FEATURES, "sequence_fit")))
+    for name in DEEP_FEATURES:
+        with pytest.raises(UnknownFeatures, match=name):
+            Training(TrainingSettings(features=(*FEATURES, name)))
 
 
 def test_heads_share_the_width() -> None:
@@ -104,15 +107,22 @@ def test_a_bundle_with_a_sequence_model_is_trained_and_loads(tmp_path: Path) -> 
         factors=FactorSettings(factors=8, neighbours=10),
         rankers=RankerSettings(trees=(), networks=((8,),), epochs=5),
         sequence=TINY,
+        autoencoder=AutoencoderSettings(length=6, width=8, batch=64, epochs=5, rate=1e-2),
     )
     data = TrainingEvents(rounds(), [], 0)
     report = Training(settings).learn(data, tmp_path / "ring" / "1")
     labels = [tried.ranker for tried in report.tried]
-    assert labels == ["blend", "network 8", "sequence alone", "network 8 + sequence"]
+    assert labels == [
+        "blend", "network 8", "sequence alone", "network 8 + sequence", "network 8 + sequence profile",
+        "autoencoder alone", "network 8 + autoencoder",
+    ]  # fmt: skip
     bundle = load_bundle(tmp_path / "ring" / "1")
-    uses = "sequence" in next(tried.ranker for tried in report.tried if tried.chosen)
-    assert (bundle.sequence is not None) == uses
-    assert bundle.manifest.format == (2 if uses else 1)
-    assert set(SEQUENCE_FEATURES[:1]).issubset(bundle.features) == uses
-    plain = Training(replace(settings, sequence=None)).learn(data, tmp_path / "ring" / "2")
+    chosen = next(tried.ranker for tried in report.tried if tried.chosen)
+    assert (bundle.sequence is not None) == ("sequence" in chosen)
+    assert (bundle.autoencoder is not None) == ("autoencoder" in chosen)
+    held = {AUTOENCODER: "autoencoder", SEQUENCE: "sequence"}
+    assert all((file in bundle.manifest.files) == (name in chosen) for file, name in held.items())
+    assert set(AUTOENCODER_FEATURES[:1]).issubset(bundle.features) == ("autoencoder" in chosen)
+    assert bundle.manifest.libraries["torch"]
+    plain = Training(replace(settings, sequence=None, autoencoder=None)).learn(data, tmp_path / "ring" / "2")
     assert [tried.ranker for tried in plain.tried] == ["blend", "network 8"]

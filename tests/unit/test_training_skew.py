@@ -24,7 +24,7 @@ from operators.rank_settings import RankSettings
 from operators.refresh_request import LEADING, RefreshRequest, encode_request
 from schemas.codec import RECOMMENDATIONS, encode_event
 from schemas.records import Recommendation
-from tests.unit.made_sequence import drawn_sequence
+from tests.unit.made_sequence import drawn_autoencoder, drawn_sequence
 from udfs.worker_settings import WorkerSettings
 
 TRAFFIC = Traffic(events=4_000, users=40, items=300, per_second=0.01)
@@ -49,7 +49,7 @@ def weighing_all() -> bytes:
     return export_network(ListwiseNetwork((weights,), (np.zeros(1, np.float32),)))
 
 
-def bundle(folder: Path, factors: ItemFactors, sequence: ExportedSequence) -> OnnxScorer:
+def bundle(folder: Path, factors: ItemFactors, *models: ExportedSequence) -> OnnxScorer:
     graph = weighing_all()
     scorer = OnnxScorer(graph, len(NAMES))
     golden = np.random.default_rng(4).random((4, len(NAMES))).astype(np.float32)
@@ -57,7 +57,7 @@ def bundle(folder: Path, factors: ItemFactors, sequence: ExportedSequence) -> On
     manifest = Manifest(
         name="all", version="1", created="", ranker="network", data=span, features=NAMES, files={}
     )
-    write_bundle(folder, manifest, factors, graph, golden, scorer.score(golden), sequence)
+    write_bundle(folder, manifest, factors, graph, golden, scorer.score(golden), *models)
     return scorer
 
 
@@ -75,14 +75,15 @@ def test_a_row_of_training_is_the_row_that_the_job_makes_of_the_same_user_at_the
     tmp_path: Path,
 ) -> None:
     factors = item_factors()
-    sequence = drawn_sequence(len(factors.item_ids), unknown=20)
-    scorer = bundle(tmp_path / "all" / "1", factors, sequence)
+    models = [draw(len(factors.item_ids), unknown=20) for draw in (drawn_sequence, drawn_autoencoder)]
+    scorer = bundle(tmp_path / "all" / "1", factors, *models)
     job = PlainLoop(
         items_of(TRAFFIC),
         PlainSettings(worker=WorkerSettings(NOWHERE, bundle=str(tmp_path / "all" / "1")), lists=False),
     )
     stream = PlainStream(items_of(TRAFFIC))
-    sampler = ListSampler(stream, factors, RankSettings(), FeaturePlan(NAMES), sequence=sequence.model())
+    loaded = [model.model() for model in models]
+    sampler = ListSampler(stream, factors, RankSettings(), FeaturePlan(NAMES), 0, *loaded)
     # The job compares texts anew in the background.
     for shelf in (stream.shelf, job.worker.shelf):
         shelf.settle()
