@@ -105,7 +105,7 @@ def test_a_bundle_with_a_sequence_model_is_trained_and_loads(tmp_path: Path) -> 
         lists=400,
         validation=300,
         factors=FactorSettings(factors=8, neighbours=10),
-        rankers=RankerSettings(trees=(), networks=((8,),), epochs=5),
+        rankers=RankerSettings(networks=((8,),), epochs=5, rankers=("network",)),
         sequence=TINY,
         autoencoder=AutoencoderSettings(length=6, width=8, batch=64, epochs=5, rate=1e-2),
     )

@@ -121,3 +121,16 @@ def test_lists_keep_the_times_of_their_events(before: tuple[int, PlainStream]) -
     sampler = ListSampler(stream, FACTORS, RankSettings())
     sampler.sample(EVENTS[place])
     assert sampler.take().times.tolist() == [EVENTS[place].time]
+
+
+def test_when_what_came_will_be_bought_is_kept_beside_the_list_and_in_no_feature(
+    before: tuple[int, PlainStream],
+) -> None:
+    place, stream = before
+    event = EVENTS[place]
+    sampler = ListSampler(stream, FACTORS, RankSettings(), FeaturePlan(NAMES))
+    sampler.sample(event, event.time + 5)
+    made = sampler.take()
+    assert made.bought_at.tolist() == [event.time + 5]
+    assert not made.bought().any()  # later than the last list
+    np.testing.assert_array_equal(made.rows, rows_of(stream, event))
