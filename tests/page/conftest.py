@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 import shutil
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +41,7 @@ from schemas.stats import RECENT, RECENT_LENGTH, WORKERS, Histogram
 SECRET = b"the secret of the page tests"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 START = 1_322_730_000_000
+ENDED_WITHIN_S = 30.0
 
 GOODS = {
     "LANTERN": ["WHITE METAL", "REGENCY TEA-LIGHT", "HANGING GLASS", "VINTAGE BLUE", "MOROCCAN BEADED"],
@@ -168,8 +171,13 @@ def served(settings: PageSettings, clicks: ClickProducer | None) -> Iterator[str
     finally:
         page.end_soon()
         server.should_exit = True
-        thread.join(10)
-        assert not thread.is_alive(), "the page's server did not end"
+        # Threads that ask Kafka something are waited for, each for some seconds on a busy machine.
+        thread.join(ENDED_WITHIN_S)
+        assert not thread.is_alive(), f"the page's server did not end; its threads are at:\n{_all_stacks()}"
+
+
+def _all_stacks() -> str:
+    return "\n".join("".join(traceback.format_stack(frame)) for frame in sys._current_frames().values())
 
 
 def until(condition: Callable[[], Any], otherwise: str, seconds: float = 10.0) -> None:
