@@ -24,7 +24,7 @@ from jobs.rules_in_force import (
     toml_of,
 )
 from jobs.settings import Settings, load
-from operators.context_rule import RULE, ContextRule
+from operators.context_rule import RULE
 from schemas.errors import HeadraceError
 from schemas.records import Control
 
@@ -168,7 +168,12 @@ def _settings(url: str | None, config: Path | None) -> Settings:
 
 
 def _told(found: FoundRule) -> dict[str, object]:
-    return {"name": found.rule.name, "from": found.origin, "enabled": found.rule.enabled, "rule": body_of(found.rule)}
+    return {
+        "name": found.rule.name,
+        "from": found.origin,
+        "enabled": found.rule.enabled,
+        "rule": body_of(found.rule),
+    }
 
 
 def _row(found: FoundRule) -> tuple[str, ...]:

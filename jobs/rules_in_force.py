@@ -94,7 +94,9 @@ def toml_of(rule: ContextRule) -> str:
     items = { tags = ["loud"] }
     """
     name = rule.name if "." not in rule.name else json.dumps(rule.name)
-    return "\n".join([f"[rules.{name}]", *(f"{key} = {_toml(value)}" for key, value in body_of(rule).items())])
+    return "\n".join(
+        [f"[rules.{name}]", *(f"{key} = {_toml(value)}" for key, value in body_of(rule).items())]
+    )
 
 
 def _said(value: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -51,7 +50,7 @@ def rules(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def job(redis_server: RedisServer) -> Iterator[str]:
+def job(redis_server: RedisServer) -> str:
     """The Redis of a job that two messages brought rules to, one of which was taken back."""
     names = RedisKeys()
     with redis.Redis.from_url(redis_server.url) as client:
@@ -60,7 +59,7 @@ def job(redis_server: RedisServer) -> Iterator[str]:
             RuleRecord(name="gone", version=8, rule=None),
         ):
             write_rule(client, names, record, most_changes=10)
-    yield redis_server.url
+    return redis_server.url
 
 
 def test_check_says_how_many_are_right(rules: Path) -> None:
@@ -86,9 +85,7 @@ def test_check_names_the_file_the_rule_and_what_is_wrong(
 
 
 def test_a_file_of_more_rules_than_can_be_in_force_is_refused(rules: Path) -> None:
-    many = [
-        f'[rules.r{k}]\neffect = "hide"\nitems = {{ tags = ["t{k}"] }}\n' for k in range(MOST_RULES + 1)
-    ]
+    many = [f'[rules.r{k}]\neffect = "hide"\nitems = {{ tags = ["t{k}"] }}\n' for k in range(MOST_RULES + 1)]
     rules.write_text("".join(many), "utf-8")
     assert f"{rules}: 17 rules are in force with this one; 16 are possible" in error_of(
         run("check", str(rules))
