@@ -95,6 +95,7 @@ def _step(
         ingest=settings.ingest.with_limits(),
         following=FollowingSettings(settings.step, settings.traffic, settings.personas),
         segments=settings.segments.in_force(),
+        context_rules=settings.context_rules.in_force(),
         backfill=settings.backfill,
         models=settings.models,
         stream_drift=settings.stream_drift,

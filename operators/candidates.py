@@ -36,6 +36,10 @@ SOURCES = (
 """Where candidates come from, in the order of the columns of `Candidates.scores`."""
 
 
+_ALONE = frozenset(SOURCES[4:])
+"""Sources whose column no other one writes: where such a source is off, its column stays clean."""
+
+
 @dataclass(frozen=True)
 class CandidateSettings:
     """How many candidates each source may name, and from what. 0 switches a source off: it says nothing at all.
@@ -162,6 +166,7 @@ class CandidateFinder:
             arrived=Freshness(1.0, settings.novelty_half_life * DAY),
             new_arrivals=settings.new_arrivals,
             novelty=Freshness(settings.novelty, settings.novelty_half_life * DAY),
+            used=_columns(settings, factors),
         )
         self._scratch: tuple[ScoreSheet, KnnScratch] | None = None
 
@@ -228,6 +233,14 @@ class CandidateFinder:
                 knn_scratch(rows, min(rows, RECENT * longest), nearest),
             )
         return self._scratch
+
+
+def _columns(settings: CandidateSettings, factors: FactorNeighbours) -> NDArray[np.int64]:
+    """The columns that may hold anything: those of sources that are on, and have something to speak from."""
+    silent = {source for source in _ALONE if not getattr(settings, source)}
+    if factors.width == 0:
+        silent.add("factors")
+    return np.array([column for column, source in enumerate(SOURCES) if source not in silent], np.int64)
 
 
 def _steps_ago(users: UserBatch) -> NDArray[np.int64]:

@@ -75,8 +75,9 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         self._backfill = Backfill(settings.backfill)
         self._clock = IdleClock(now=_now())
         takers = FollowingControl(
-            self._following, settings.segments, settings.following.traffic, self._backfill, self._clock
-        ).takers()
+            self._following, settings.segments, settings.following.traffic, self._backfill, self._clock,
+            settings.context_rules,
+        ).takers()  # fmt: skip
         self._configuration.give(takers)
         for item in settings.preload.items():
             self._configuration.apply_item(item)

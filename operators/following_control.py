@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from operators.backfill import Backfill, cut_over_of
 from operators.bundle_manifest import BundleRefused
-from operators.context_rule import RULE, rule_of_control
+from operators.context_rule import RULE, ContextRule
+from operators.context_rules import RulesInForce, record_of_rule
 from operators.control import Take
 from operators.following import Following
 from operators.idle_clock import IdleClock
@@ -22,8 +23,8 @@ from schemas.records import Control
 class FollowingControl:
     """Puts control messages in force for one subtask: segments, policies, personas, cut-overs.
 
-    `rules` are in force from the beginning; a message of the same name takes the place of one, and gives it back
-    when it is deleted.
+    `rules` of segments and `context_rules` are in force from the beginning; a message of the same name takes the
+    place of one, and gives it back when it is deleted.
 
     >>> from operators.following import FollowingSettings
     >>> following = Following(FollowingSettings(), {})
@@ -39,8 +40,10 @@ class FollowingControl:
         traffic: TrafficSettings,
         backfill: Backfill,
         clock: IdleClock,
+        context_rules: Sequence[ContextRule] = (),
     ) -> None:
         self._following = following
+        self._context_rules = RulesInForce(context_rules)
         self._rules = {rule.name: rule for rule in rules}
         self._traffic = traffic
         self._backfill = backfill
@@ -58,7 +61,7 @@ class FollowingControl:
             "backfill": self._cut_over,
             "model": _only_checked,
             RETRAIN: _nothing,
-            RULE: _rule_checked,
+            RULE: self._context_rule,
         }
 
     def _segment(self, control: Control) -> None:
@@ -93,6 +96,10 @@ class FollowingControl:
         self._following.use_personas(told)
         self._personas_in_force = told
 
+    def _context_rule(self, control: Control) -> None:
+        """Context rules are the rank workers' to follow; which are in force is known here to refuse one too many."""
+        self._context_rules.offer(record_of_rule(control))
+
     def _cut_over(self, control: Control) -> None:
         if control.deleted:
             self._backfill.cut_over(0)
@@ -105,11 +112,6 @@ class FollowingControl:
 def _only_checked(control: Control) -> None:
     """Which model serves is the rank workers' to follow: whoever takes the message passes it on to Redis."""
     record_of(control)
-
-
-def _rule_checked(control: Control) -> None:
-    """Context rules are the rank workers' to follow, likewise."""
-    rule_of_control(control)
 
 
 def _nothing(control: Control) -> None:

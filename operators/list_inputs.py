@@ -13,7 +13,7 @@ from operators.candidates import SOURCES
 from operators.compiled import compiled
 from operators.ranker import MadeLists
 from operators.shelf_catalogue import CatalogueArrays, may_show
-from schemas.list_inputs import Additions, ListInputs, Making, Tried
+from schemas.list_inputs import Additions, HeldRule, HeldRules, ListInputs, Making, Tried
 from schemas.state import UserState, encode_state
 
 RELEASE = version("headrace")
@@ -64,6 +64,21 @@ def inputs_of(made: MadeLists, k: int) -> ListInputs:
         rows=scored.rows[rows] if scored.rows is not None else np.zeros((len(candidates), 0), np.float32),
         scores=scored.scores[rows],
         additions=additions.by_place(place),
+        rules=_rules_held(made, k, numbers) if k in made.moved else None,
+    )
+
+
+def _rules_held(made: MadeLists, k: int, numbers: NDArray[np.int32]) -> HeldRules | None:
+    """The rules that held for list k, and which of the items of these numbers they name."""
+    arrays = made.weights
+    if arrays is None:
+        return None
+    held = np.flatnonzero(arrays.weight[k] != 1.0)
+    rules = [made.rules[r] for r in held.tolist()]
+    traits = made.shelf.traits.bits[numbers]
+    return HeldRules(
+        tuple(HeldRule(rule.name, rule.effect, rule.weight) for rule in rules),
+        traits[None, :] >> arrays.bit[held, None] & np.uint64(1) != 0,
     )
 
 

@@ -12,6 +12,7 @@ from operators.barred_items import BarredItems
 from operators.blend import blended
 from operators.bundle import Bundle
 from operators.candidates import CandidateFinder, Candidates
+from operators.context_rule import ContextRule
 from operators.exploration import Exploration
 from operators.factor_neighbours import FactorNeighbours
 from operators.feature_plan import FeaturePlan
@@ -19,6 +20,7 @@ from operators.list_filling import fill
 from operators.list_reasons import reasons_of
 from operators.rank_settings import RankSettings, blend_of
 from operators.ranked_list import RankedList, said_for_you, said_new
+from operators.rule_weights import RuleArrays
 from operators.selection import select
 from operators.shelf import Shelf
 from operators.user_batch import UserBatch
@@ -53,18 +55,21 @@ Compare = Callable[[UserBatch, Candidates, NDArray[np.int32]], None]
 class MadeLists:
     """A batch of lists with what they were made from and by.
 
-    `filled[k]` are the items that made list k as long as asked for, where sources named too few. Of the lists in
-    `moved` it does not tell all: a context rule had a hand in them.
+    `filled[k]` are the items that made list k as long as asked for, where sources named too few. In the lists
+    `moved` the context rules `rules` had a hand, of which `weights` says for each list whether they held; scores are
+    those before rules.
     """
 
     scored: Scored
     filled: Mapping[int, Sequence[str]]
     lists: Sequence[RankedList]
-    moved: frozenset[int]
     shelf: Shelf
     settings: RankSettings
     exploration: Exploration
     bundle: Bundle | None
+    moved: frozenset[int] = frozenset()
+    rules: Sequence[ContextRule] = ()
+    weights: RuleArrays | None = None
 
 
 Record = Callable[[MadeLists], None]
@@ -171,16 +176,10 @@ class Ranker:
         return Scored(users, candidates, self._scores(candidates, rows), rows)
 
     def made(
-        self,
-        scored: Scored,
-        filled: Mapping[int, Sequence[str]],
-        lists: Sequence[RankedList],
-        moved: frozenset[int] = frozenset(),
+        self, scored: Scored, filled: Mapping[int, Sequence[str]], lists: Sequence[RankedList]
     ) -> MadeLists:
         """Lists of a batch with what they were made from and by."""
-        return MadeLists(
-            scored, filled, lists, moved, self._shelf, self._settings, self._exploration, self._bundle
-        )
+        return MadeLists(scored, filled, lists, self._shelf, self._settings, self._exploration, self._bundle)
 
     def _rows(self, users: UserBatch, candidates: Candidates) -> NDArray[np.float32] | None:
         """The features of the candidates, where a trained ranker scores."""

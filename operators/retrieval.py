@@ -80,7 +80,8 @@ class UserView(NamedTuple):
 class Limits(NamedTuple):
     """How many candidates each source names; see `CandidateSettings`. `session_half_life` in ms, `fade` as in
     `vote_by_sessions`, `novelty` and `arrived` hold half-lives in ms. `second` are named
-    more by co-visitation where it took a second hop."""
+    more by co-visitation where it took a second hop. `used` int64[U] are the columns that a source may write: the
+    others stay clean, and are not looked at."""
 
     session_knn: int
     covisit: int
@@ -102,6 +103,7 @@ class Limits(NamedTuple):
     arrived: Freshness
     new_arrivals: int
     novelty: Freshness
+    used: NDArray[np.int64]
 
 
 @compiled
@@ -236,7 +238,9 @@ def retrieve(
         if limits.trending:
             add_everywhere(trending, shelf.popularity, country, limits.everywhere_weight, sheet, named)
         places = sheet.named[:named]
-        for column in range(COLUMNS):
+        if len(limits.used) < COLUMNS:
+            scores[n : n + named] = 0.0
+        for column in limits.used:
             score = sheet.score[column]
             # What texts say of well-known items is little, and is to stay so where it is all they say; and so for
             # what is hardly due, or has come long ago.
@@ -254,5 +258,5 @@ def retrieve(
             )
             n += 1
         start[k + 1] = n
-        clean(sheet, listed, numbers)
+        clean(sheet, limits.used, listed, numbers)
     return user[:n], item[:n], scores[:n], start, anchor[:n], scope[:n]

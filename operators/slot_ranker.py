@@ -139,7 +139,8 @@ class SlotRanker:
         if not slot.is_about_items:
             made, filled = self._filled(slot, bit, rules, scored.users, made)
             if record is not None:
-                record(self.ranker.made(view.scored, filled, made, touched))
+                told = self.ranker.made(view.scored, filled, made)
+                record(replace(told, moved=touched, rules=self.rules.weights.rules, weights=rules))
         if compare is not None:
             compare(scored.users, candidates, chosen)
         return self._of_everybody(view, made, count)

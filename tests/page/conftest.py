@@ -8,10 +8,10 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,10 +30,12 @@ from schemas.redis_values import (
     ProfileValue,
     RecValue,
     SessionValue,
+    SlotValue,
     TrendingValue,
     item_value,
     profile_value,
     rec_value,
+    slot_value,
     trending_value,
 )
 from schemas.stats import RECENT, RECENT_LENGTH, WORKERS, Histogram
@@ -94,8 +96,16 @@ class Shop:
             self.keys.trending(scope), trending_value(TrendingValue(at=START, scope=scope, items=ranked))
         )
 
-    def publish(self, uid: str, ids: Sequence[str], *, recent: Sequence[str] = (), after: int = 1) -> None:
-        """Write list and profile of a user as they are after `after` more events."""
+    def publish(
+        self,
+        uid: str,
+        ids: Sequence[str],
+        *,
+        recent: Sequence[str] = (),
+        after: int = 1,
+        slots: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> None:
+        """Write lists and profile of a user as they are after `after` more events; `slots` are those beside `home`."""
         n = self.events[uid] = self.events.get(uid, 0) + after
         at = START + 60_000 * n
         latest = list(recent) or [ids[-1]]
@@ -117,6 +127,13 @@ class Shop:
         )  # fmt: skip
         rec = RecValue(seq=version, id=f"{uid[:8]}-{n}", at=at, model="shop-2011.1", items=ranked)
         pipeline = self.redis.pipeline()
+        for slot, others in slots.items():
+            beside = SlotValue(
+                seq=version, id=f"{rec.id}-{slot}", at=at, model=rec.model, slot=slot,
+                item=others[0] if slot == "product" else None, items=[(item, 1.0, "for_you") for item in others],
+            )  # fmt: skip
+            pipeline.sadd(self.keys.slots, slot)
+            pipeline.set(self.keys.rec(uid, slot), slot_value(beside))
         pipeline.set(self.keys.rec(uid), rec_value(rec))
         pipeline.set(self.keys.profile(uid), profile_value(profile))
         pipeline.lpush(self.keys.stats(RECENT), uid)
