@@ -1,4 +1,4 @@
-"""Which requests for a retraining led to a verdict: a file beside the bundles, so that a restart asks for none again."""
+"""Which requests for a retraining led to a verdict: a file beside the bundles, which a restart reads."""
 
 from __future__ import annotations
 

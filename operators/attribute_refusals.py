@@ -40,8 +40,9 @@ class AttributeRefusals:
 
     >>> refusals = AttributeRefusals()
     >>> bad = BadAttributes("attribute 'employees' of source 'app'", "employees", "is no number")
-    >>> refusals.take(bad, now=0)
-    b'{"v":1,"kind":"profile_update","name":"employees","version":0,"applied":false,"reason":"is no number","refused":1}'
+    >>> told = msgspec.json.decode(refusals.take(bad, now=0))
+    >>> told["name"], told["reason"], told["refused"]
+    ('employees', 'is no number', 1)
     >>> refusals.take(bad, now=10), refusals.take(bad, now=20), refusals.due
     (None, None, 1000)
     >>> [msgspec.json.decode(status)["refused"] for status in refusals.take_due(now=1_000)], refusals.due == NEVER

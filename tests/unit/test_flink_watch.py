@@ -13,8 +13,7 @@ from operators.pool_batches import EACH, PoolBatches
 from operators.pooled_drift import PooledDriftSettings, PooledError
 from operators.retrain_policy import RetrainSettings, request_of
 from operators.stream_drift import StreamDriftSettings
-from operators.stream_summary import encode_summary
-from operators.stream_summary import StreamSummary as Summary
+from operators.stream_summary import StreamSummary, encode_summary
 from schemas.codec import CONTROLS, DRIFT_ALERTS
 from schemas.records import POOL
 
@@ -94,7 +93,7 @@ def of_a_stream_that_changes(batches: int = 120) -> Iterator[bytes]:
         unknown = 0.3 if number >= batches // 2 else 0.02
         shown = sum(rng.random() < unknown for _ in range(500))
         yield encode_summary(
-            Summary(500, number * 1_000, number * 1_000 + 999, {"unknown_items": 500}, {"unknown_items": shown})
+            StreamSummary(500, number * 1_000, number * 1_000 + 999, {"unknown_items": 500}, {"unknown_items": shown})
         )  # fmt: skip
 
 
