@@ -25,6 +25,7 @@ from jobs.sequence_onnx import ExportedSequence
 from jobs.sequence_settings import SequenceSettings
 from jobs.train_ranker import RankerSettings, TriedRanker, choose, try_rankers
 from jobs.training_events import NothingToLearnError, TrainingEvents, read_training_events, split
+from jobs.training_people import VISITORS, People
 from jobs.training_report import TrainingReport, metrics, reported, searched_reports
 from jobs.training_set import ListSampler, TrainingLists
 from operators.bundle_manifest import DataSpan, Manifest
@@ -86,6 +87,7 @@ class Training:
         rank: RankSettings | None = None,
         ingest: IngestSettings | None = None,
         shelf: ShelfBounds | None = None,
+        people: People = VISITORS,
     ) -> None:
         self._settings = settings
         self._step = step or StepSettings()
@@ -93,6 +95,7 @@ class Training:
         self._rank = rank or RankSettings()
         self._ingest = ingest or IngestSettings()
         self._shelf = shelf or ShelfBounds()
+        self._people = people
         # Those of a sequence model come of `--deep` alone, and then beside all others.
         refuse_unknown(settings.features, known_features(self._step) - set(SEQUENCE_FEATURES), "the ranker")
         if settings.sequence is not None:
@@ -129,7 +132,7 @@ class Training:
         """The events and items of files, cleaned by the rules of the job: see `read_training_events`."""
         start = time.perf_counter()
         data = read_training_events(
-            file, items_file, self._ingest, lambda row, rows: progress("read", row, rows), until
+            file, items_file, self._ingest, lambda row, rows: progress("read", row, rows), until, self._people
         )
         self._done("read", start)
         return data

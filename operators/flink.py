@@ -40,7 +40,7 @@ from operators.refresh_request import (
     encode_request,
 )
 from operators.segments import Transition
-from operators.user_step import BAD_ATTRIBUTES, LATE, StepOutcome
+from operators.user_step import LATE, StepOutcome
 from operators.waking import Waking
 from schemas.pseudonym import Pseudonym
 from schemas.reason import Reason
@@ -100,6 +100,8 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
             yield from self._restore(ctx)
         payload = row[0]
         now = _now()
+        if now >= self._asides.refusals.due:
+            yield from self._asides.told_late(now)
         # A record without a timestamp has a negative one.
         record_time = stamped if (stamped := ctx.timestamp()) >= 0 else now
         event = self._ingest.accept(payload, record_time, now)
@@ -132,7 +134,7 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         followed = self._following.update(user, event, window)
         outcome = followed.outcome
         if outcome.refused is not None:
-            yield from self._refuse(outcome, user, event, row, record_time)
+            yield from self._refuse(outcome, user, event, row, record_time, now)
             return
         self._counts.accept(event, followed)
         self._clock.met(event.time, now)
@@ -171,6 +173,8 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         now = _now()
         user = decode_state(stored)
         timers = ctx.timer_service()
+        if now >= self._asides.refusals.due:
+            yield from self._asides.told_late(now)
         if self._settings.refresh_at_end:
             transitions = self._following.advance(user, self._clock.latest or user.last)
             yield from self._asides.segments(user.uid, transitions)
@@ -192,7 +196,7 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
             applied = self._configuration.apply_control(payload)
         if applied.entry is not None:
             ctx.get_broadcast_state(CONFIGURATION).put(*applied.entry)
-        if applied.status is not None and self._first_subtask:
+        if applied.status is not None and (self._first_subtask or applied.of_host):
             yield message(self._settings.control_status_topic, applied.status)
         if applied.kind in (MODEL, RULE) and self._first_subtask:
             yield beside(REFERENCE, REFERENCE, bytes(payload))
@@ -327,14 +331,13 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         yield _request(user, encode_state(user), now, FORGET)
 
     def _refuse(
-        self, outcome: StepOutcome, user: UserState, event: Event, row: Row, record_time: int
+        self, outcome: StepOutcome, user: UserState, event: Event, row: Row, record_time: int, now: int
     ) -> Iterator[Row]:
         if outcome.refused == LATE:
             behind = f"{user.last - event.time} ms behind the user's latest event"
             yield from self._asides.rejected(Rejected(Reason.LATE, behind), row, record_time)
-        elif outcome.refused == BAD_ATTRIBUTES:
-            bad = Rejected(Reason.BAD_ATTRIBUTES, outcome.detail)
-            yield from self._asides.rejected(bad, row, record_time)
+        elif outcome.bad is not None:
+            yield from self._asides.attributes(outcome.bad, row, record_time, now)
         else:
             self._counts.duplicates.inc()
 

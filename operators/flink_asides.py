@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from pyflink.common import Row
 
+from operators.attribute_refusals import AttributeRefusals
+from operators.attributes import BadAttributes
 from operators.backfill import Backfill
 from operators.dead_letters import Rejected, dead_letter
 from operators.flink_counts import StepCounts
@@ -19,6 +21,7 @@ from operators.segments import Transition
 from operators.stream_models import MODELS
 from operators.stream_summary import Summariser, encode_summary
 from schemas.codec import DEAD_LETTERS, DRIFT_ALERTS, SEGMENT_CHANGES
+from schemas.reason import Reason
 from schemas.records import DriftAlert, Event, SegmentChange
 from schemas.state import UserState
 
@@ -41,6 +44,7 @@ class Asides:
         self._counts = counts
         self._summaries = Summariser(settings.stream_drift.batch_events)
         self._pools = PoolBatches()
+        self.refusals = AttributeRefusals()
 
     def segments(self, uid: str, transitions: Sequence[Transition]) -> Iterator[Row]:
         """Segments entered and left."""
@@ -93,6 +97,18 @@ class Asides:
         if outcome.pooled is not None and (full_pool := self._pools.add(outcome.pooled)) is not None:
             pool, batch = full_pool
             yield beside(pool, WATCH, batch)
+
+    def attributes(self, bad: BadAttributes, row: Row, record_time: int, now: int) -> Iterator[Row]:
+        """A record of attributes that cannot be believed: a dead letter, and a word to everybody."""
+        yield from self.rejected(Rejected(Reason.BAD_ATTRIBUTES, str(bad)), row, record_time)
+        status = self.refusals.take(bad, now)
+        if status is not None:
+            yield message(self._settings.control_status_topic, status)
+
+    def told_late(self, now: int) -> Iterator[Row]:
+        """How many more such records there were, where it is time to say so."""
+        for status in self.refusals.take_due(now):
+            yield message(self._settings.control_status_topic, status)
 
     def rejected(self, rejected: Rejected, row: Row, record_time: int) -> Iterator[Row]:
         """A dead letter, with the bytes of the source's row as they came."""

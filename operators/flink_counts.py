@@ -1,4 +1,4 @@
-"""The user step's metrics in Flink."""
+"""The metrics in Flink of the user step, and of the detectors beside it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pyflink.metrics import Counter, MetricGroup
 
 from operators.following import Followed
 from schemas.reason import Reason
-from schemas.records import EVENT_TYPES, Event
+from schemas.records import EVENT_TYPES, POOL, STREAM, DriftAlert, Event
 from schemas.traffic_state import ALL_REASONS, reasons
 
 
@@ -52,3 +52,15 @@ class StepCounts:
         if followed.verdict.tagged:
             for reason in reasons(followed.verdict.marks):
                 self._kept_out[reason].inc()
+
+
+class WatchCounts:
+    """Counters of the detectors of pools and of the whole stream; `requests` are those for a retraining."""
+
+    def __init__(self, group: MetricGroup) -> None:
+        self._alerts = {POOL: group.counter("drifts_of_pools"), STREAM: group.counter("drifts_of_stream")}
+        self.requests = group.counter("retrain_requests")
+
+    def alert(self, alert: DriftAlert) -> None:
+        """Count an alert that is told."""
+        self._alerts[alert.scope].inc()

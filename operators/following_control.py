@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from operators.backfill import Backfill, cut_over_of
-from operators.bundle_manifest import BundleRefused
+from operators.bundle_manifest import BundleRefused, BundleRefusedHere
 from operators.context_rule import RULE, ContextRule
 from operators.context_rules import RulesInForce, record_of_rule
 from operators.control import Take
@@ -92,7 +92,7 @@ class FollowingControl:
             told = None if control.deleted else load_referenced(control.body)
         except BundleRefused as why:
             stays = f"{in_force.name} stays in force" if in_force else "users keep the persona they have"
-            raise BundleRefused(f"{why}; {stays}") from why
+            raise BundleRefusedHere(f"{why}; {stays}") from why
         self._following.use_personas(told)
         self._personas_in_force = told
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from typing import Any
 
 from schemas.codec import DEAD_LETTERS, EVENTS, MARKER
@@ -65,6 +66,39 @@ def test_bad_catalogue_entries_are_dead_letters(story: Story) -> None:
     [letter] = live.until(found, "a dead letter of the catalogue")
     assert (letter.reason, letter.payload) == ("not_avro", b"no item at all")
     assert letter.offset == len(ITEMS)
+
+
+def test_bad_crm_records_are_told_in_few_statuses_that_say_nothing_of_anybody(story: Story) -> None:
+    live, address = story.live, "ann@example.org"
+
+    def send(number: int) -> None:
+        live.send(
+            Event(
+                event_id=f"crm{number}", user_id="crm-ann", type="profile_update", time=BEGIN + DAY + number,
+                attributes={address: "x", "source": "old crm"},
+            )
+        )  # fmt: skip
+
+    def told() -> list[bytes]:
+        return [each for each in live.read(live.topics.control_status) if b'"profile_update"' in each]
+
+    for number in range(200):
+        send(number)
+    live.producer.flush()
+    live.until(lambda: sum(json.loads(each)["refused"] for each in told()), "a bad record is told")
+    time.sleep(1.5)
+    send(200)
+    live.producer.flush()
+    live.until(lambda: sum(json.loads(each)["refused"] for each in told()) == 201, "all of them are counted")
+    statuses = told()
+    assert len(statuses) < 20
+    for each in statuses:
+        assert json.loads(each)["applied"] is False
+        assert json.loads(each)["reason"].startswith("is no name: ")
+        for personal in (address, "old crm", "crm-ann", live.pseudonym.of("crm-ann")):
+            assert personal.encode() not in each
+    letters = [DEAD_LETTERS.decode(letter) for letter in live.read(live.topics.dead_letters)]
+    assert sum(letter.reason == "bad_attributes" for letter in letters) == 201, "each is kept for its sender"
 
 
 def test_ten_thousand_garbage_messages_do_not_stop_the_job(story: Story) -> None:
