@@ -1,7 +1,7 @@
 """Who is in an experiment, and in which of its variants: a pure function of texts, the same in every language.
 
-A draw is the SHA-256 of its texts joined by colons, of which the first 52 bits say where between 0 and 1 it lies. Of the
-variants one wins by weighted rendezvous hashing (Schindelhauer and Schomaker, "Weighted Distributed Hash Tables",
+A draw is the SHA-256 of its texts joined by colons, of which the first 52 bits say where between 0 and 1 it lies. One
+of the variants wins by weighted rendezvous hashing (Schindelhauer and Schomaker, "Weighted Distributed Hash Tables",
 SPAA 2005): each draws for itself, so a weight that changes moves users to or from its own variant, and no others.
 """
 

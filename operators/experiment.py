@@ -12,10 +12,10 @@ import msgspec
 
 from operators.assignment import takes_part, variant_for
 from operators.candidates import SOURCES
+from operators.experiment_record import ExperimentRefused
 from operators.exploration import ExploreSettings
 from operators.named_tables import refuse_unknown
 from operators.rank_settings import RankSettings
-from schemas.errors import HeadraceError
 from schemas.records import Control
 
 EXPERIMENT = "experiment"
@@ -28,10 +28,6 @@ MOST_CANDIDATES = 200
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _NAME_IS = "is of letters, digits, _ . and -, begins with a letter or digit, and has at most 64"
-
-
-class ExperimentRefused(HeadraceError):  # noqa: N818 (a state, told as one line)
-    """An experiment that cannot be used; the text names it, what is wrong, and what may stand there."""
 
 
 class Variant(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,8 +125,8 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True, rename={"since": "fr
         if not any(variant.weight > 0.0 for variant in self.variants.values()):
             raise self._refused("all variants weigh 0, so nobody could be in one")
         if not any(variant.changes for variant in self.variants.values()):
-            raise self._refused("no variant changes anything: give one off, candidates, blend or explore")
-        if not (0.0 < self.share and 0.0 <= self.share_from and self.share_from + self.share <= 1.0 + 1e-9):
+            raise self._refused("no variant changes anything")
+        if not (self.share > 0.0 and self.share_from >= 0.0 and self.share_from + self.share <= 1.0 + 1e-9):
             raise self._refused(
                 f"share {self.share:g} from {self.share_from:g} on; a share is above 0 and ends at 1"
             )
@@ -173,7 +169,7 @@ def experiment_of(name: str, table: Any) -> Experiment:
 
     >>> experiment_of("x", {"variants": {"a": {}, "b": {}}})
     Traceback (most recent call last):
-    operators.experiment.ExperimentRefused: experiment "x": no variant changes anything: give one off, candidates, blend or explore
+    operators.experiment_record.ExperimentRefused: experiment "x": no variant changes anything
     """
     try:
         if not isinstance(table, Mapping) or not isinstance(table.get("variants"), Mapping):

@@ -4,39 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import combinations
-from typing import Any
 
 import msgspec
 
-from operators.experiment import Experiment, ExperimentRefused, experiment_of, experiment_of_control
-from operators.in_force import InForce, record_reader
+from operators.experiment import Experiment, experiment_of, experiment_of_control
+from operators.experiment_record import ExperimentRecord, ExperimentRefused
+from operators.in_force import InForce
 from operators.named_tables import named_tables
 from schemas.records import Control
 
-RECORD_VERSION = 1
-
 MOST_EXPERIMENTS = 16
 """Experiments in force at once."""
-
-
-class ExperimentRecord(msgspec.Struct, tag="experiment", frozen=True, kw_only=True):
-    """What is said of an experiment's name: a value of the internal key `hr:experiments` (JSON), and a record of the
-    shelf's stream.
-
-    The higher `version` holds. `experiment` is the body of the control message; None: the settings' experiment of that
-    name, if there is one.
-    """
-
-    v: int = RECORD_VERSION
-    name: str
-    version: int
-    experiment: dict[str, Any] | None = None
-
-
-encode_experiment = msgspec.json.Encoder().encode
-"""A record as it is stored."""
-decode_experiment = record_reader(ExperimentRecord, RECORD_VERSION, "an experiment", ExperimentRefused)
-"""The record of `encode_experiment`. Raises `ExperimentRefused` for one of a later release, or that is none."""
 
 
 def record_of_experiment(control: Control) -> ExperimentRecord:
@@ -49,15 +27,16 @@ def record_of_experiment(control: Control) -> ExperimentRecord:
 class ExperimentsInForce(InForce[ExperimentRecord, Experiment]):
     """The experiments of the settings, and in their place or beside them those of the newest records.
 
-    Two that change the same of lists must have no user in common. Raises `ExperimentRefused`.
+    Two that change the same of lists must have no user in common: of one layer with shares that lie apart, or at other
+    times. Raises `ExperimentRefused`.
 
     >>> body = {"variants": {"as_is": {}, "without": {"off": ["trending"]}}}
     >>> running = ExperimentsInForce([])
     >>> running.offer(ExperimentRecord(name="quiet", version=1, experiment=body))
     True
-    >>> running.offer(ExperimentRecord(name="quieter", version=1, experiment=body))
+    >>> running.offer(ExperimentRecord(name="quieter", version=1, experiment={**body, "layer": "quiet"}))
     Traceback (most recent call last):
-    operators.experiment.ExperimentRefused: experiment "quieter" changes the source trending, and so does "quiet" for some of its users: give both one layer and shares that lie apart, or times
+    operators.experiment_record.ExperimentRefused: "quiet" and "quieter" change the source trending for the same users
     """
 
     def __init__(self, settings: Iterable[Experiment]) -> None:
@@ -84,10 +63,7 @@ def refuse_conflicts(experiments: tuple[Experiment, ...]) -> None:
     for one, other in combinations(experiments, 2):
         both = sorted(one.changes & other.changes)
         if both and one.may_share_users(other):
-            raise ExperimentRefused(
-                f'experiment "{other.name}" changes {both[0]}, and so does "{one.name}" for some of its users: '
-                "give both one layer and shares that lie apart, or times"
-            )
+            raise ExperimentRefused(f'"{one.name}" and "{other.name}" change {both[0]} for the same users')
 
 
 def _experiment_in(record: ExperimentRecord) -> Experiment | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from operators.backfill import BackfillSettings
+from operators.experiment import Experiment
 from operators.following import FollowingSettings
 from operators.ingest_settings import IngestSettings
 from operators.lake_row import LakeSettings
@@ -30,6 +31,7 @@ class StepFunctionSettings:
     ingest: IngestSettings = IngestSettings()
     following: FollowingSettings = FollowingSettings()
     segments: tuple[SegmentRule, ...] = ()
+    experiments: tuple[Experiment, ...] = ()
     backfill: BackfillSettings = BackfillSettings()
     models: ModelsSettings = ModelsSettings()
     stream_drift: StreamDriftSettings = StreamDriftSettings()

@@ -8,6 +8,8 @@ from operators.backfill import Backfill, cut_over_of
 from operators.bundle_manifest import BundleRefused
 from operators.context_rule import RULE, rule_of_control
 from operators.control import Take
+from operators.experiment import EXPERIMENT, Experiment
+from operators.experiments import ExperimentsInForce, record_of_experiment
 from operators.following import Following
 from operators.idle_clock import IdleClock
 from operators.model_reference import record_of
@@ -22,14 +24,14 @@ from schemas.records import Control
 class FollowingControl:
     """Puts control messages in force for one subtask: segments, policies, personas, cut-overs.
 
-    `rules` are in force from the beginning; a message of the same name takes the place of one, and gives it back
-    when it is deleted.
+    `rules` and `experiments` are in force from the beginning; a message of the same name takes the place of one, and
+    gives it back when it is deleted.
 
     >>> from operators.following import FollowingSettings
     >>> following = Following(FollowingSettings(), {})
     >>> control = FollowingControl(following, [], TrafficSettings(), Backfill(), IdleClock(now=0))
     >>> sorted(control.takers())
-    ['backfill', 'model', 'personas', 'policy', 'retrain', 'rule', 'segment']
+    ['backfill', 'experiment', 'model', 'personas', 'policy', 'retrain', 'rule', 'segment']
     """
 
     def __init__(
@@ -39,12 +41,14 @@ class FollowingControl:
         traffic: TrafficSettings,
         backfill: Backfill,
         clock: IdleClock,
+        experiments: Sequence[Experiment] = (),
     ) -> None:
         self._following = following
         self._rules = {rule.name: rule for rule in rules}
         self._traffic = traffic
         self._backfill = backfill
         self._clock = clock
+        self._tried = ExperimentsInForce(experiments)
         self._personas_in_force: PersonaModel | None = None
         self._book = following.book(rules)
         following.use_segments(self._book)
@@ -59,6 +63,7 @@ class FollowingControl:
             "model": _only_checked,
             RETRAIN: _nothing,
             RULE: _rule_checked,
+            EXPERIMENT: self._experiment,
         }
 
     def _segment(self, control: Control) -> None:
@@ -92,6 +97,10 @@ class FollowingControl:
             raise BundleRefused(f"{why}; {stays}") from why
         self._following.use_personas(told)
         self._personas_in_force = told
+
+    def _experiment(self, control: Control) -> None:
+        """The rank workers follow it; here is known which others it must go together with."""
+        self._tried.offer(record_of_experiment(control))
 
     def _cut_over(self, control: Control) -> None:
         if control.deleted:

@@ -54,7 +54,7 @@ class InForce(Generic[R, T]):
         check(self.all())
 
     def offer(self, record: R) -> bool:
-        """Take a record; False where a newer one is there. Raises what `read` and `check` do: what was in force stays."""
+        """Take a record; False where a newer one is there. Raises what `read` and `check` do; then nothing changes."""
         held = self._told.get(record.name)
         if held is not None and held[0].version > record.version:
             return False
@@ -97,7 +97,7 @@ class InForce(Generic[R, T]):
 def record_reader(
     kind: type[R], version: int, what: str, refused: type[HeadraceError]
 ) -> Callable[[bytes], R]:
-    """What reads a stored record (JSON); it raises `refused` for one of a later form than `version`, or that is none."""
+    """What reads a stored record (JSON), and raises `refused` for one of a later form than `version`, or none."""
     decode = msgspec.json.Decoder(kind).decode
 
     def read(stored: bytes) -> R:

@@ -15,6 +15,7 @@ from operators.ranked_list import RankedList
 from operators.ranker import MadeLists, Ranker
 from operators.shelf import EVERYWHERE, Shelf, ShelfBounds
 from operators.shelf_records import Arrivals, Items, Popularity
+from operators.treatment import Treated
 from operators.user_batch import RECENT, UserBatch
 from schemas.list_inputs import ListInputs, UnreadableInputs
 from schemas.records import Item
@@ -58,6 +59,7 @@ class ListAgain(Ranker):
         states: Sequence[UserState],
         now_ms: Sequence[int],
         exclude: Sequence[Sequence[str]] | None = None,
+        treated: Treated | None = None,
     ) -> tuple[UserBatch, Candidates]:
         held, n = self._inputs, len(self._inputs.scores)
         codes = np.array([self._shelf.scopes.code(name) for name in held.scopes] + [-1], np.int32)

@@ -54,7 +54,7 @@ class Treated:
 
     def of(self, k: int) -> Treatment:
         """How the lists of user k are made."""
-        return self.treatments[self.row[k]]
+        return self.treatments[int(self.row[k])]
 
     def some(self, rows: NDArray[np.intp]) -> Treated:
         """The same of these users, in the order of `rows`."""
@@ -91,7 +91,9 @@ class Treatments:
         ]
         rows = [numbers[each] for each in drawn]
         return Treated(
-            [self._treatment(each) for each in numbers], np.array(rows, np.int32), [named[row] for row in rows]
+            [self._treatment(each) for each in numbers],
+            np.array(rows, np.int32),
+            [named[row] for row in rows],
         )
 
     def _treatment(self, drawn: tuple[str | None, ...]) -> Treatment:
