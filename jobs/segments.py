@@ -14,8 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from jobs import options, settings
-from jobs.control_topic import publish_and_hear
-from jobs.settings import KafkaSection
+from jobs.control_answers import bring
 from operators.profile_features import FEATURES
 from operators.segments.book import SegmentBook
 from operators.segments.errors import SegmentRefused
@@ -26,8 +25,6 @@ from schemas.records import Control
 
 READY = "ready"
 """What stands for the rules that ship, where a file is expected."""
-
-_ANSWER_S = 10.0
 
 app = typer.Typer(help="Check, explain and bring segment rules to the job.", no_args_is_help=True)
 
@@ -122,7 +119,7 @@ def put(
         for name in book.order
         if not names or name in names
     ]
-    _send(controls, settings.load(config, {"kafka.brokers": brokers} if brokers else None).kafka, as_json)
+    _send(controls, brokers, config, as_json)
 
 
 @app.command("remove")
@@ -137,7 +134,7 @@ def remove(
     Example: headrace segments remove bargain_seekers --brokers kafka:9092
     """
     control = Control(kind="segment", name=name, version=int(time.time()), deleted=True)
-    _send([control], settings.load(config, {"kafka.brokers": brokers} if brokers else None).kafka, as_json)
+    _send([control], brokers, config, as_json)
 
 
 def read_book(file: str) -> SegmentBook:
@@ -176,18 +173,6 @@ def lines_of(rule: Explained) -> list[str]:
     return lines
 
 
-def _send(controls: list[Control], topics: KafkaSection, as_json: bool) -> None:
-    refused = []
-    for control in controls:
-        status = publish_and_hear(control, topics, _ANSWER_S)
-        said = (
-            "not answered" if status is None else "taken" if status.applied else f"refused: {status.reason}"
-        )
-        if status is not None and not status.applied:
-            refused.append(f"{control.name}: {status.reason}")
-        if as_json:
-            print(json.dumps({"segment": control.name, "version": control.version, "answer": said}))
-        else:
-            print(f"{control.name} version {control.version}: {said}")
-    if refused:
-        raise SegmentUnknown(f"the job refused {'; '.join(refused)}")
+def _send(controls: list[Control], brokers: str | None, config: Path | None, as_json: bool) -> None:
+    topics = settings.load(config, {"kafka.brokers": brokers} if brokers else None).kafka
+    bring(controls, topics, as_json, SegmentUnknown)

@@ -254,9 +254,9 @@ def _named(settings: CandidateSettings) -> list[int]:
     return [*(int(getattr(settings, source)) for source in SOURCES), settings.most]
 
 
-def _columns(named: list[list[int]]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def _columns(named: list[list[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The columns of `Limits`; arrays of another layout would have the loop compiled anew."""
-    return np.array([row[:-1] for row in named], np.int32), np.array([row[-1] for row in named], np.int32)
+    return np.array([row[:-1] for row in named], np.int64), np.array([row[-1] for row in named], np.int64)
 
 
 def _steps_ago(users: UserBatch) -> NDArray[np.int64]:

@@ -81,13 +81,13 @@ class UserView(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """How many candidates each source names, `named` int32[R, COLUMNS], and all of them, `most` int32[R]; most users
+    """How many candidates each source names, `named` int64[R, COLUMNS], and all of them, `most` int64[R]; most users
     are of row 0, those of a variant of an experiment may have another. See `CandidateSettings` for the rest.
     `session_half_life` in ms, `fade` as in `vote_by_sessions`, `novelty` and `arrived` hold half-lives in ms. `second`
     are named more by co-visitation where it took a second hop."""
 
-    named: NDArray[np.int32]
-    most: NDArray[np.int32]
+    named: NDArray[np.int64]
+    most: NDArray[np.int64]
     newest_sessions: int
     session_half_life: float
     nearness_power: float
