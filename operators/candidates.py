@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,9 @@ from operators.shelf import Shelf
 from operators.user_batch import FAVOURITES, RECENT, UserBatch
 
 DAY = 86_400_000.0
+
+_MOST_KEPT = 4_096
+"""Settings of experiments of which is remembered how many candidates they name."""
 
 SOURCES = (
     "session_knn",
@@ -138,37 +143,38 @@ class Candidates:
 class CandidateFinder:
     """Finds candidates for batches of users. Keeps working memory between calls, so one thread at a time.
 
-    An item is a candidate only while it may be shown to the user (`may_show`) and is not barred.
+    An item is a candidate only while it may be shown to the user (`may_show`) and is not barred. `adapt` is what it
+    makes of settings, those of experiments too, of which how many each source names counts.
     """
 
-    def __init__(self, shelf: Shelf, settings: CandidateSettings, factors: FactorNeighbours) -> None:
+    def __init__(
+        self,
+        shelf: Shelf,
+        settings: CandidateSettings,
+        factors: FactorNeighbours,
+        adapt: Callable[[CandidateSettings], CandidateSettings] = lambda settings: settings,
+    ) -> None:
+        settings = adapt(settings)
         self._shelf = shelf
         self._settings = settings
         self._factors = factors
+        self._named_by = lru_cache(_MOST_KEPT)(lambda other: _named(adapt(other)))
         self._limits = Limits(
-            session_knn=settings.session_knn,
-            covisit=settings.covisit,
-            trending=settings.trending,
-            category_trending=settings.category_trending,
-            factors=settings.factors,
-            newest_sessions=settings.newest_sessions if settings.session_knn else 0,
+            *_columns([_named(settings)], factors),
+            newest_sessions=settings.newest_sessions,
             session_half_life=settings.session_half_life * DAY,
             nearness_power=settings.nearness_power,
             fade=_fade(settings, shelf.bounds.session_items),
             second=settings.second_hop,
             hop=SecondHop(settings.second_hop_seeds, settings.second_hop_below, settings.second_hop_weight),
             everywhere_weight=settings.everywhere_weight,
-            similar=settings.similar,
             few_sessions=settings.few_sessions,
-            together=settings.bought_together,
-            then_bought=settings.view_to_buy,
-            embedded=settings.embedded,
             arrived=Freshness(1.0, settings.novelty_half_life * DAY),
-            new_arrivals=settings.new_arrivals,
             novelty=Freshness(settings.novelty, settings.novelty_half_life * DAY),
-            used=_columns(settings, factors),
         )
         self._scratch: tuple[ScoreSheet, KnnScratch] | None = None
+        self._scratch_fits: tuple[int, ...] = ()
+        self._room = (0, 0)
 
     def find(self, users: UserBatch, barred: BarredItems) -> Candidates:
         """The candidates of a batch. Hold the shelf's lock."""
@@ -177,6 +183,8 @@ class CandidateFinder:
         query = _decayed(settings.query_decay, steps, settings.query_items)
         query[~users.in_session] *= np.float32(settings.earlier_session)
         covisit = _decayed(settings.covisit_decay, steps, settings.covisit_items)
+        limits, row = self._limits_of(users)
+        again = int(limits.named[:, SOURCES.index("again")].max())
         found = retrieve(
             ShelfView(
                 shelf.catalogue.arrays,
@@ -203,44 +211,67 @@ class CandidateFinder:
                 users.market,
                 users.now,
                 users.session,
-                due_items(
-                    users.states, users.now, shelf, settings.again_least, settings.again_prior, settings.again
-                ),
+                due_items(users.states, users.now, shelf, settings.again_least, settings.again_prior, again),
+                row,
             ),
             barred.arrays,
-            self._limits,
-            *self._scratch_for(shelf),
-            settings.most,
+            limits,
+            *self._scratch_for(shelf, again, int(limits.most.max())),
         )
         return Candidates(*found)
 
-    def _scratch_for(self, shelf: Shelf) -> tuple[ScoreSheet, KnnScratch]:
-        """Working memory that fits the arrays of the shelf as they are now."""
+    def _limits_of(self, users: UserBatch) -> tuple[Limits, NDArray[np.int32]]:
+        """The limits of a batch, and int32[m] which row of them counts for each user."""
+        treated = users.treated
+        if treated is None:
+            return self._limits, np.zeros(len(users), np.int32)
+        rows = [self._named_by(each.settings.candidates) for each in treated.treatments]
+        named, most, used = _columns(rows, self._factors)
+        return self._limits._replace(named=named, most=most, used=used), treated.row
+
+    def _scratch_for(self, shelf: Shelf, again: int, most: int) -> tuple[ScoreSheet, KnnScratch]:
+        """Working memory that fits the arrays of the shelf as they are now, and so many items named again and all."""
         items, rows = len(shelf.popularity), len(shelf.sessions.arrays.length)
-        if self._scratch is None or (len(self._scratch[0].slot), len(self._scratch[1].slot)) != (items, rows):
+        self._room = max(self._room[0], again), max(self._room[1], most)
+        fits = (items, rows, *self._room)
+        if self._scratch is None or self._scratch_fits != fits:
+            again, most = self._room
+            self._scratch_fits = fits
             nearest, bounds = self._settings.nearest_sessions, shelf.bounds
             listed = (
                 nearest * bounds.session_items
                 + (RECENT + self._settings.second_hop_seeds) * bounds.neighbours
                 + RECENT * (self._factors.width + 2 * bounds.similar + 2 * bounds.bought)
                 + bounds.new_items
-                + self._settings.again
+                + again
                 + (2 + FAVOURITES) * bounds.trending
             )
             longest = int(shelf.sessions.postings.arrays.longest[0])
             self._scratch = (
-                new_sheet(items, max(min(items, listed), self._settings.most)),
+                new_sheet(items, max(min(items, listed), most)),
                 knn_scratch(rows, min(rows, RECENT * longest), nearest),
             )
         return self._scratch
 
 
-def _columns(settings: CandidateSettings, factors: FactorNeighbours) -> NDArray[np.int64]:
-    """The columns that may hold anything: those of sources that are on, and have something to speak from."""
-    silent = {source for source in _ALONE if not getattr(settings, source)}
+def _named(settings: CandidateSettings) -> list[int]:
+    """How many candidates each source names, in the order of `SOURCES`, and behind them how many all of them may."""
+    return [*(int(getattr(settings, source)) for source in SOURCES), settings.most]
+
+
+def _columns(
+    named: list[list[int]], factors: FactorNeighbours
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The columns `named`, `most` and `used` of `Limits`; arrays of another layout would have the loop compiled anew.
+
+    Used are those of sources that are on for any row, and have something to speak from.
+    """
+    asked = np.array([row[:-1] for row in named], np.int64)
+    on = {source for source, most in zip(SOURCES, asked.max(axis=0).tolist(), strict=True) if most}
     if factors.width == 0:
-        silent.add("factors")
-    return np.array([column for column, source in enumerate(SOURCES) if source not in silent], np.int64)
+        on.discard("factors")
+    used = [column for column, source in enumerate(SOURCES) if source in on or source not in _ALONE]
+    return asked, np.array([row[-1] for row in named], np.int64), np.array(used, np.int64)
 
 
 def _steps_ago(users: UserBatch) -> NDArray[np.int64]:

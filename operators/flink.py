@@ -16,6 +16,7 @@ from operators.bundle_reference import MODEL
 from operators.context_rule import RULE
 from operators.control import Configuration, kept_of_kind
 from operators.dead_letters import Rejected
+from operators.experiment import EXPERIMENT
 from operators.flink_asides import Asides
 from operators.flink_counts import StepCounts
 from operators.flink_key import OURS, UNUSABLE
@@ -54,6 +55,9 @@ END_OF_TIME = 2**63 - 2
 QUIET_MS = 5_000
 """A user's profile and segments are published at most so often where no list is made."""
 
+FOR_WORKERS = (MODEL, RULE, EXPERIMENT)
+"""Kinds of control messages that are the rank workers' to follow."""
+
 CONFIGURATION = MapStateDescriptor("configuration", Types.STRING(), Types.PICKLED_BYTE_ARRAY())
 
 
@@ -75,9 +79,14 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         self._backfill = Backfill(settings.backfill)
         self._clock = IdleClock(now=_now())
         takers = FollowingControl(
-            self._following, settings.segments, settings.following.traffic, self._backfill, self._clock,
+            self._following,
+            settings.segments,
+            settings.following.traffic,
+            self._backfill,
+            self._clock,
             settings.context_rules,
-        ).takers()  # fmt: skip
+            settings.experiments,
+        ).takers()
         self._configuration.give(takers)
         for item in settings.preload.items():
             self._configuration.apply_item(item)
@@ -198,7 +207,7 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
             ctx.get_broadcast_state(CONFIGURATION).put(*applied.entry)
         if applied.status is not None and (self._first_subtask or applied.of_host):
             yield message(self._settings.control_status_topic, applied.status)
-        if applied.kind in (MODEL, RULE) and self._first_subtask:
+        if applied.kind in FOR_WORKERS and self._first_subtask:
             yield beside(REFERENCE, REFERENCE, bytes(payload))
 
     def _category_of(self, item_id: str) -> str:
@@ -208,15 +217,16 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         """Take configuration up again after a restart: broadcast state is to be had with an element only.
 
         What was in force and is not any more is told by every subtask: a bundle may be gone from one machine alone.
-        Which model serves, and which rules, is told again, since Redis may have been emptied meanwhile.
+        Which model serves, which rules and experiments, is told again, since Redis may have been emptied meanwhile.
         """
         self._restored = True
         kept = dict(ctx.get_broadcast_state(CONFIGURATION).items())
         for status in self._configuration.restore(kept):
             yield message(self._settings.control_status_topic, status)
         if self._first_subtask:
-            for offer in (*kept_of_kind(kept, MODEL), *kept_of_kind(kept, RULE)):
-                yield beside(REFERENCE, REFERENCE, offer)
+            for kind in FOR_WORKERS:
+                for offer in kept_of_kind(kept, kind):
+                    yield beside(REFERENCE, REFERENCE, offer)
 
     def _ask(
         self,

@@ -9,6 +9,8 @@ from operators.bundle_manifest import BundleRefused, BundleRefusedHere
 from operators.context_rule import RULE, ContextRule
 from operators.context_rules import RulesInForce, record_of_rule
 from operators.control import Take
+from operators.experiment import EXPERIMENT, Experiment
+from operators.experiments import ExperimentsInForce, record_of_experiment
 from operators.following import Following
 from operators.idle_clock import IdleClock
 from operators.model_reference import record_of
@@ -23,14 +25,14 @@ from schemas.records import Control
 class FollowingControl:
     """Puts control messages in force for one subtask: segments, policies, personas, cut-overs.
 
-    `rules` of segments and `context_rules` are in force from the beginning; a message of the same name takes the
-    place of one, and gives it back when it is deleted.
+    `rules` of segments, `context_rules` and `experiments` are in force from the beginning; a message of the same name
+    takes the place of one, and gives it back when it is deleted.
 
     >>> from operators.following import FollowingSettings
     >>> following = Following(FollowingSettings(), {})
     >>> control = FollowingControl(following, [], TrafficSettings(), Backfill(), IdleClock(now=0))
     >>> sorted(control.takers())
-    ['backfill', 'model', 'personas', 'policy', 'retrain', 'rule', 'segment']
+    ['backfill', 'experiment', 'model', 'personas', 'policy', 'retrain', 'rule', 'segment']
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class FollowingControl:
         backfill: Backfill,
         clock: IdleClock,
         context_rules: Sequence[ContextRule] = (),
+        experiments: Sequence[Experiment] = (),
     ) -> None:
         self._following = following
         self._context_rules = RulesInForce(context_rules)
@@ -48,6 +51,7 @@ class FollowingControl:
         self._traffic = traffic
         self._backfill = backfill
         self._clock = clock
+        self._tried = ExperimentsInForce(experiments)
         self._personas_in_force: PersonaModel | None = None
         self._book = following.book(rules)
         following.use_segments(self._book)
@@ -62,6 +66,7 @@ class FollowingControl:
             "model": _only_checked,
             RETRAIN: _nothing,
             RULE: self._context_rule,
+            EXPERIMENT: self._experiment,
         }
 
     def _segment(self, control: Control) -> None:
@@ -99,6 +104,10 @@ class FollowingControl:
     def _context_rule(self, control: Control) -> None:
         """Context rules are the rank workers' to follow; which are in force is known here to refuse one too many."""
         self._context_rules.offer(record_of_rule(control))
+
+    def _experiment(self, control: Control) -> None:
+        """The rank workers follow it; here is known which others it must go together with."""
+        self._tried.offer(record_of_experiment(control))
 
     def _cut_over(self, control: Control) -> None:
         if control.deleted:

@@ -42,14 +42,14 @@ def inputs_of(made: MadeLists, k: int) -> ListInputs:
     scopes, scope_place = np.unique(scope[scope >= 0], return_inverse=True)
     scope_of = np.full(len(scope), -1, np.int32)
     scope_of[scope >= 0] = scope_place
-    trained = scored.rows is not None and made.bundle is not None
+    rows_of = scored.rows if made.is_trained(k) else None
     return ListInputs(
         making=Making(
             made.lists[k].model,
             made.bundle.sha256 if made.bundle is not None else "",
             RELEASE,
             now,
-            msgspec.to_builtins(made.settings),
+            msgspec.to_builtins(made.settings_of(k)),
         ),
         user=encode_state(kept_of(user)),
         items=shelf.index.ids_of(numbers),
@@ -60,8 +60,8 @@ def inputs_of(made: MadeLists, k: int) -> ListInputs:
         anchor=found.anchor[rows],
         scope=scope_of,
         said=found.scores[rows],
-        features=list(made.bundle.features) if made.bundle is not None and trained else [],
-        rows=scored.rows[rows] if scored.rows is not None else np.zeros((len(candidates), 0), np.float32),
+        features=list(made.bundle.features) if made.bundle is not None and rows_of is not None else [],
+        rows=rows_of[rows] if rows_of is not None else np.zeros((len(candidates), 0), np.float32),
         scores=scored.scores[rows],
         additions=additions.by_place(place),
         rules=_rules_held(made, k, numbers) if k in made.moved else None,
@@ -121,7 +121,7 @@ class _Additions:
         new = shelf.new_items.numbers
         filled: Sequence[str] = made.filled.get(k, ())
         self.filled = [shelf.number(item_id) for item_id in filled]
-        places = made.exploration.drawn(user.uid, user.n, made.settings.length)
+        places = made.exploration_of(k).drawn(user.uid, user.n, made.settings.length)
         self.drawn = {drawn: new[drawn] for _, tried in places for drawn in tried}
 
     def by_place(self, place: dict[int, int]) -> Additions:
