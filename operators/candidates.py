@@ -238,7 +238,7 @@ class CandidateFinder:
 def _columns(settings: CandidateSettings, factors: FactorNeighbours) -> NDArray[np.int64]:
     """The columns that may hold anything: those of sources that are on, and have something to speak from."""
     silent = {source for source in _ALONE if not getattr(settings, source)}
-    if factors.width == 0:
+    if factors.is_empty:
         silent.add("factors")
     return np.array([column for column, source in enumerate(SOURCES) if source not in silent], np.int64)
 
