@@ -159,7 +159,7 @@ class Feed:
     async def _known_slots(self) -> tuple[str, ...]:
         now = time.monotonic()
         if now - self._looked >= SLOTS_S:
-            names = await self._redis.smembers(self._keys.slots)
+            [names] = await self._redis.pipeline(transaction=False).smembers(self._keys.slots).execute()
             self._slots = tuple(sorted(name.decode() for name in names))
             self._looked = now
         return self._slots

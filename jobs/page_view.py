@@ -33,6 +33,11 @@ def read_list(stored: bytes | None) -> RecValue | None:
     return _read(stored, RecValue)
 
 
+def read_profile(stored: bytes | None) -> ProfileValue | None:
+    """A user's profile, or None."""
+    return _read(stored, ProfileValue)
+
+
 def ranked_items(stored: bytes | None) -> list[str]:
     """The item ids of a trending value, best first."""
     value = _read(stored, TrendingValue)
@@ -59,7 +64,7 @@ def read_user(stored: Sequence[bytes | None], slots: Sequence[str]) -> UserView:
     A user's lists are written together, so one of another version than that of `home` is of former settings, and
     left out.
     """
-    ranked, profile = _read(stored[0], RecValue), _read(stored[1], ProfileValue)
+    ranked, profile = read_list(stored[0]), read_profile(stored[1])
     others = {name: _read(value, SlotValue) for name, value in zip(slots, stored[2:], strict=True)}
     version = ranked.seq if ranked else None
     return UserView(

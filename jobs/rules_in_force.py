@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,6 +11,7 @@ import redis
 
 from jobs.model_readings import RedisUnreachable
 from jobs.settings import Settings
+from jobs.text_file import text_of
 from operators.context_rule import ContextRule, RuleRefused, rule_of
 from operators.context_rules import RuleRecord, RulesInForce, ready_rules, rules_of_file
 from schemas.redis_keys import RedisKeys
@@ -29,16 +29,10 @@ class FoundRule(msgspec.Struct, frozen=True):
 
 
 def read_rules(file: str) -> dict[str, FoundRule]:
-    """The checked rules of a file, or those that ship, by name. Raises `RuleRefused`."""
+    """The checked rules of a file, or those that ship, by name. Raises `RuleRefused` and `TextUnreadable`."""
     if file == READY:
         return {rule.name: FoundRule(rule, READY) for rule in ready_rules()}
-    try:
-        text = Path(file).read_text("utf-8")
-    except OSError as error:
-        raise RuleRefused(f"{file}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise RuleRefused(f"{file}: not UTF-8 text, {error.reason}") from None
-    rules = rules_of_file(text, file)
+    rules = rules_of_file(text_of(file), file)
     try:
         RulesInForce(rules)
     except RuleRefused as why:

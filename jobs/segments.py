@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +14,7 @@ from rich.table import Table
 
 from jobs import options
 from jobs.control_answers import bring, topics_of
+from jobs.text_file import text_of
 from operators.profile_features import FEATURES
 from operators.segments.book import SegmentBook
 from operators.segments.errors import SegmentRefused
@@ -138,15 +138,10 @@ def remove(
 
 
 def read_book(file: str) -> SegmentBook:
-    """The checked rules of a file, or those that ship. Raises `RulesFileRefused`."""
+    """The checked rules of a file, or those that ship. Raises `RulesFileRefused` and `TextUnreadable`."""
     if file == READY:
         return SegmentBook.of(ready_rules(), FEATURES)
-    try:
-        text = Path(file).read_text("utf-8")
-    except OSError as error:
-        raise RulesFileRefused(f"{file}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise RulesFileRefused(f"{file}: not UTF-8 text, {error.reason}") from None
+    text = text_of(file)
     try:
         return SegmentBook.of(rules_of(text, file), FEATURES)
     except SegmentRefused as refusal:

@@ -268,7 +268,7 @@ def _columns(
     """
     asked = np.array([row[:-1] for row in named], np.int64)
     on = {source for source, most in zip(SOURCES, asked.max(axis=0).tolist(), strict=True) if most}
-    if factors.width == 0:
+    if factors.is_empty:
         on.discard("factors")
     used = [column for column, source in enumerate(SOURCES) if source in on or source not in _ALONE]
     return asked, np.array([row[-1] for row in named], np.int64), np.array(used, np.int64)
