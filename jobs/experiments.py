@@ -19,6 +19,7 @@ from rich.table import Table
 from jobs import options
 from jobs.control_answers import bring, topics_of
 from jobs.settings import Settings
+from jobs.text_file import text_of
 from jobs.user import Prefix, UserUnknown, chosen_settings, read_user, user_keys
 from operators.experiment import EXPERIMENT, Experiment, Variant
 from operators.experiment_record import ExperimentRefused
@@ -46,7 +47,7 @@ def check(file: File, as_json: options.AsJson = False) -> None:
 
     Example: headrace experiments check experiments.toml
     """
-    found = experiments_of_file(_text(file), str(file))
+    found = experiments_of_file(text_of(str(file)), str(file))
     if as_json:
         print(json.dumps({"experiments": [each.name for each in found]}))
     else:
@@ -67,7 +68,7 @@ def put(
 
     Example: headrace experiments put experiments.toml --brokers kafka:9092
     """
-    text, now = _text(file), int(time.time())
+    text, now = text_of(str(file)), int(time.time())
     experiments_of_file(text, str(file))
     tables = named_tables(text, "experiments", "variants")
     for name in names or ():
@@ -111,7 +112,7 @@ def listed(
     Example: headrace experiments list
     """
     if file is not None:
-        found = experiments_of_file(_text(file), str(file))
+        found = experiments_of_file(text_of(str(file)), str(file))
     else:
         found = in_force(chosen_settings(config, url, prefix))
     if as_json:
@@ -242,12 +243,3 @@ def _changes(variant: Variant) -> str:
     said += [f"{source} weighs {weight:g}" for source, weight in (variant.blend or {}).items()]
     said += [f"explore.{field} = {value:g}" for field, value in variant.explore.items()]
     return "; ".join(said) or ("as all" if variant.blend is None else "ordered by the blend")
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except OSError as error:
-        raise ExperimentRefused(f"{file}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ExperimentRefused(f"{file}: not UTF-8 text, {error.reason}") from None

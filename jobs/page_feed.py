@@ -159,7 +159,9 @@ class Feed:
     async def _known_slots(self) -> tuple[str, ...]:
         now = time.monotonic()
         if now - self._looked >= SLOTS_S:
-            [names] = await self._redis.pipeline(transaction=False).smembers(self._keys.slots).execute()
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.smembers(self._keys.slots)
+            [names] = await pipeline.execute()
             self._slots = tuple(sorted(name.decode() for name in names))
             self._looked = now
         return self._slots
