@@ -206,7 +206,7 @@ def test_a_file_is_read_whole_and_names_itself_where_it_is_wrong() -> None:
 def configuration(experiments: list[Experiment]) -> Configuration:
     following = Following(FollowingSettings(), {})
     control = FollowingControl(
-        following, [], TrafficSettings(), Backfill(), IdleClock(now=0), experiments
+        following, [], TrafficSettings(), Backfill(), IdleClock(now=0), experiments=experiments
     )  # fmt: skip
     told = Configuration(SchemaBook())
     told.give(control.takers())
