@@ -43,7 +43,7 @@ NAMES = (
     f"{', '.join(KNOWN)}, blend, blend:SOURCE=WEIGHT+…, source:NAME, bundle:FOLDER, variant:EXPERIMENT/NAME, "
     "sources, baselines"
 )
-"""What can be asked for, in words; NAME is one of `SOURCES` or a variant of an experiment of `experiments.file`, and the
+"""What can be asked for, in words; NAME is one of `SOURCES`, or of the variants in `experiments.file`, and the
 last two stand for all of their kind."""
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from jobs.settings import load
 from operators.assignment import draw, variant_for
+from operators.experiment_record import ExperimentRefused
 from operators.experiments import experiments_of_file
 
 PAGE = (Path(__file__).parents[2] / "docs" / "experiments.md").read_text("utf-8")
@@ -42,7 +43,7 @@ def test_the_refusal_of_the_page_is_the_jobs(tmp_path: Path) -> None:
     status = json.loads(block("json", '"applied"'))
     quiet = block("toml", "[experiments.quiet]").split("[experiments.bolder")[0]
     quiet = quiet.replace(', "category_trending"', "")
-    with pytest.raises(ValueError, match="change the source trending") as refusal:
+    with pytest.raises(ExperimentRefused, match="change the source trending") as refusal:
         experiments_of_file(quiet + quiet.replace("quiet", "rival"), "f")
     assert str(refusal.value) == f"f: {status['reason']}"
 
