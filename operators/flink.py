@@ -19,7 +19,7 @@ from operators.dead_letters import Rejected
 from operators.experiment import EXPERIMENT
 from operators.flink_asides import Asides
 from operators.flink_counts import StepCounts
-from operators.flink_key import OURS, UNUSABLE
+from operators.flink_refusals import Aside, Refusals
 from operators.flink_rows import REFERENCE, Cells, beside, message, purchase_row, user_row
 from operators.flink_settings import StepFunctionSettings
 from operators.flink_state import bytes_state, kept_for, subtask_of
@@ -41,6 +41,7 @@ from operators.refresh_request import (
     encode_request,
 )
 from operators.segments import Transition
+from operators.stream_summary import Summariser
 from operators.user_step import LATE, StepOutcome
 from operators.waking import Waking
 from schemas.pseudonym import Pseudonym
@@ -99,12 +100,17 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         self._pressure = Pressure(settings.pressure) if settings.pressure else None
         self._lake = LakeRows(settings.lake) if settings.lake.folder else None
         self._first_subtask = subtask_of(runtime_context) == 0
-        self._counts = StepCounts(runtime_context.get_metrics_group().add_group("headrace"))
+        group = runtime_context.get_metrics_group().add_group("headrace")
+        self._counts = StepCounts(group)
+        summaries = Summariser(settings.stream_drift.batch_events)
         self._asides = Asides(
-            settings, self._following, self._configuration.catalogue, self._backfill, self._counts
+            settings, self._following, self._configuration.catalogue, self._backfill, self._counts, summaries
         )
+        self._refusals = Refusals(settings.events_topic, settings.dead_letters_topic, group, summaries)
 
-    def process_element(self, row: Row, ctx: KeyedBroadcastProcessFunction.ReadOnlyContext) -> Iterator[Row]:
+    def process_element(
+        self, row: Row, ctx: KeyedBroadcastProcessFunction.ReadOnlyContext
+    ) -> Iterator[Row | Aside]:
         if not self._restored:
             yield from self._restore(ctx)
         payload = row[0]
@@ -114,17 +120,8 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         # A record without a timestamp has a negative one.
         record_time = stamped if (stamped := ctx.timestamp()) >= 0 else now
         event = self._ingest.accept(payload, record_time, now)
-        if (
-            isinstance(event, Event)
-            and not payload.startswith(OURS)
-            and ctx.get_current_key().startswith(UNUSABLE)
-        ):
-            # It became readable between the key selector and here: its user's record is elsewhere.
-            event = Rejected(
-                Reason.UNKNOWN_SCHEMA, "its schema became known too late to find its user; send it again"
-            )
         if isinstance(event, Rejected):
-            yield from self._asides.rejected(event, row, record_time)
+            yield from self._refusals.refuse(event, row, record_time)
             return
         stored = self._state.value()
         if stored is None:
@@ -342,12 +339,14 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
 
     def _refuse(
         self, outcome: StepOutcome, user: UserState, event: Event, row: Row, record_time: int, now: int
-    ) -> Iterator[Row]:
+    ) -> Iterator[Row | Aside]:
         if outcome.refused == LATE:
             behind = f"{user.last - event.time} ms behind the user's latest event"
-            yield from self._asides.rejected(Rejected(Reason.LATE, behind), row, record_time)
+            yield from self._refusals.refuse(Rejected(Reason.LATE, behind), row, record_time)
         elif outcome.bad is not None:
-            yield from self._asides.attributes(outcome.bad, row, record_time, now)
+            bad = Rejected(Reason.BAD_ATTRIBUTES, str(outcome.bad))
+            yield from self._refusals.refuse(bad, row, record_time)
+            yield from self._asides.bad_attributes(outcome.bad, now)
         else:
             self._counts.duplicates.inc()
 

@@ -1,4 +1,4 @@
-"""What leaves the user step beside lists: segments told, drift, dead letters, and what models and detectors hear."""
+"""What leaves the user step beside lists: segments told, drift, and what models and detectors hear."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pyflink.common import Row
 from operators.attribute_refusals import AttributeRefusals
 from operators.attributes import BadAttributes
 from operators.backfill import Backfill
-from operators.dead_letters import Rejected, dead_letter
 from operators.flink_counts import StepCounts
 from operators.flink_rows import EXAMPLES, STREAM, UNTOLD, WATCH, beside, message, segment_row
 from operators.flink_settings import StepFunctionSettings
@@ -20,8 +19,7 @@ from operators.pool_batches import PoolBatches
 from operators.segments import Transition
 from operators.stream_models import MODELS
 from operators.stream_summary import Summariser, encode_summary
-from schemas.codec import DEAD_LETTERS, DRIFT_ALERTS, SEGMENT_CHANGES
-from schemas.reason import Reason
+from schemas.codec import DRIFT_ALERTS, SEGMENT_CHANGES
 from schemas.records import DriftAlert, Event, SegmentChange
 from schemas.state import UserState
 
@@ -36,13 +34,14 @@ class Asides:
         catalogue: Catalogue,
         backfill: Backfill,
         counts: StepCounts,
+        summaries: Summariser,
     ) -> None:
         self._settings = settings
         self._following = following
         self._catalogue = catalogue
         self._backfill = backfill
         self._counts = counts
-        self._summaries = Summariser(settings.stream_drift.batch_events)
+        self._summaries = summaries
         self._pools = PoolBatches()
         self.refusals = AttributeRefusals()
 
@@ -98,9 +97,8 @@ class Asides:
             pool, batch = full_pool
             yield beside(pool, WATCH, batch)
 
-    def attributes(self, bad: BadAttributes, row: Row, record_time: int, now: int) -> Iterator[Row]:
-        """A record of attributes that cannot be believed: a dead letter, and a word to everybody."""
-        yield from self.rejected(Rejected(Reason.BAD_ATTRIBUTES, str(bad)), row, record_time)
+    def bad_attributes(self, bad: BadAttributes, now: int) -> Iterator[Row]:
+        """A word to everybody on a record of attributes that cannot be believed."""
         status = self.refusals.take(bad, now)
         if status is not None:
             yield message(self._settings.control_status_topic, status)
@@ -109,11 +107,3 @@ class Asides:
         """How many more such records there were, where it is time to say so."""
         for status in self.refusals.take_due(now):
             yield message(self._settings.control_status_topic, status)
-
-    def rejected(self, rejected: Rejected, row: Row, record_time: int) -> Iterator[Row]:
-        """A dead letter, with the bytes of the source's row as they came."""
-        self._counts.rejected[rejected.reason].inc()
-        letter = dead_letter(rejected, row[0], self._settings.events_topic, row[1], row[2], record_time)
-        yield message(self._settings.dead_letters_topic, DEAD_LETTERS.encode(letter))
-        if (full := self._summaries.reject(record_time)) is not None:
-            yield beside(STREAM, WATCH, encode_summary(full))

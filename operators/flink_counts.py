@@ -5,7 +5,6 @@ from __future__ import annotations
 from pyflink.metrics import Counter, MetricGroup
 
 from operators.following import Followed
-from schemas.reason import Reason
 from schemas.records import EVENT_TYPES, POOL, STREAM, DriftAlert, Event
 from schemas.traffic_state import ALL_REASONS, reasons
 
@@ -40,8 +39,7 @@ class StepCounts:
         self.interval = Level(group.counter("refresh_interval_ms"))
         self.budget = Level(group.counter("refresh_budget_per_s"))
         self._unknown_types = group.counter("unknown_types")
-        rejected, kept_out = group.add_group("rejected"), group.add_group("kept_out")
-        self.rejected = {reason: rejected.counter(str(reason)) for reason in Reason}
+        kept_out = group.add_group("kept_out")
         self._kept_out = {reason: kept_out.counter(reason) for reason in ALL_REASONS}
 
     def accept(self, event: Event, followed: Followed) -> None:
