@@ -124,6 +124,7 @@ def training_by(settings: Settings, sizes: TrainingSettings) -> Training:
         rank=settings.rank,
         shelf=settings.shelf,
         ingest=settings.ingest.with_limits(),
+        models=settings.models,
     )
 
 

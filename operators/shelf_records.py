@@ -13,6 +13,7 @@ from collections.abc import Iterable
 import msgspec
 
 from operators.context_rules import RuleRecord
+from operators.model_records import CategoryAffinities
 from operators.model_reference import ModelRecord
 from schemas.records import Item
 
@@ -64,7 +65,15 @@ class SessionSteps(msgspec.Struct, tag="steps", frozen=True):
 
 
 ShelfRecord = (
-    Items | Arrivals | CoVisits | PurchaseScores | Popularity | SessionSteps | ModelRecord | RuleRecord
+    Items
+    | Arrivals
+    | CoVisits
+    | PurchaseScores
+    | Popularity
+    | SessionSteps
+    | CategoryAffinities
+    | ModelRecord
+    | RuleRecord
 )
 """A `ModelRecord` and a `RuleRecord` travel with the others and are none of the shelf's: the worker's followers of
 models and of slots take them."""
