@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from functools import partial
 
 from jobs.headrace_list import HeadraceList
+from jobs.models_read import models_read
 from jobs.plain_stream import PlainStream
 from jobs.settings import Settings
 from operators.baseline_covisitation import LastItemCovisitation
@@ -78,7 +79,9 @@ def recommenders(
     chosen: Sequence[Strategy], items: Numbering, catalogue: Sequence[Item], settings: Settings
 ) -> list[Follower]:
     """What makes the lists of these strategies. All of Headrace's own share one stream, which knows the catalogue."""
-    stream = PlainStream(catalogue, settings.step, settings.statistics, settings.shelf)
+    own = [each for each in chosen if each.baseline is None]
+    read = models_read(settings.models, [each.rank for each in own], [each.bundle for each in own])
+    stream = PlainStream(catalogue, settings.step, settings.statistics, settings.shelf, models=read)
     made: list[Follower] = []
     leads = True
     for each in chosen:

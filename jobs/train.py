@@ -126,6 +126,7 @@ def training_by(settings: Settings, sizes: TrainingSettings) -> Training:
         shelf=settings.shelf,
         ingest=settings.ingest.with_limits(),
         people=People.by(settings),
+        models=settings.models,
     )
 
 

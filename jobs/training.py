@@ -18,6 +18,7 @@ from jobs.deep import require_torch, sequence_from
 from jobs.deep_rankers import TriedRankers, columns, try_with_sequence
 from jobs.factorise import FactorSettings, ItemFactors, factorise, recency_weights
 from jobs.list_files import write_lists
+from jobs.models_read import models_read
 from jobs.plain_stream import PlainStream
 from jobs.ranker_search import search
 from jobs.ranking_set import RankingSet
@@ -36,6 +37,7 @@ from operators.onnx_scorer import OnnxScorer
 from operators.rank_settings import RankSettings
 from operators.shelf import ShelfBounds
 from operators.statistics import StatisticsSettings
+from operators.stream_models import ModelsSettings
 from operators.user_step import StepSettings
 from schemas.records import Event
 
@@ -73,7 +75,7 @@ class TrainingSettings:
 
 
 class Training:
-    """One training with its settings; `step`, `statistics`, `rank`, `ingest` and `shelf` are the job's.
+    """One training with its settings; `step`, `statistics`, `rank`, `ingest`, `shelf` and `models` are the job's.
 
     Raises `UnknownFeatures` where the settings name a feature that is none, and `DeepMissing` where they want a
     sequence model and torch is not installed.
@@ -88,6 +90,7 @@ class Training:
         ingest: IngestSettings | None = None,
         shelf: ShelfBounds | None = None,
         people: People = VISITORS,
+        models: ModelsSettings = ModelsSettings(),
     ) -> None:
         self._settings = settings
         self._step = step or StepSettings()
@@ -96,6 +99,7 @@ class Training:
         self._ingest = ingest or IngestSettings()
         self._shelf = shelf or ShelfBounds()
         self._people = people
+        self._models = models_read(models, [self._rank], features=settings.features)
         # Those of a sequence model come of `--deep` alone, and then beside all others.
         refuse_unknown(settings.features, known_features(self._step) - set(SEQUENCE_FEATURES), "the ranker")
         if settings.sequence is not None:
@@ -273,7 +277,7 @@ class Training:
         drawn = np.random.default_rng(settings.seed)
         for low, high, most in ((first, second, settings.lists), (second, len(events), settings.validation)):
             sampled[low + drawn.choice(high - low, min(most, high - low), replace=False)] = True
-        stream = PlainStream(data.items, self._step, self._statistics, self._shelf)
+        stream = PlainStream(data.items, self._step, self._statistics, self._shelf, models=self._models)
         model = None if sequence is None else sequence.model()
         sampler = ListSampler(
             stream, factors, self._rank, self._plan, factors_until=events[first].time, sequence=model

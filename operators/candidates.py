@@ -13,6 +13,7 @@ from operators.arrival_votes import Freshness
 from operators.barred_items import BarredItems
 from operators.due_items import due_items
 from operators.factor_neighbours import FactorNeighbours
+from operators.favourites import favourites
 from operators.retrieval import Limits, ShelfView, UserView, retrieve
 from operators.score_sheet import ScoreSheet, new_sheet
 from operators.second_hop import SecondHop
@@ -66,7 +67,8 @@ class CandidateSettings:
     item. `again` names what the user bought and should be buying again now, whatever lists may hold of it; it scores at
     least `again_least`, an item's category counting as much as `again_prior` of its purchases. `new_arrivals` are of
     the user's favourite categories, halved for every `novelty_half_life` days since they came; what trends gets
-    `novelty` times its score more on the day it comes, halved likewise.
+    `novelty` times its score more on the day it comes, halved likewise. With `expected_categories`, favourite
+    categories are also those where the stream's model expects the user: as if so many events of theirs had been there.
     """
 
     session_knn: int = 60
@@ -101,10 +103,15 @@ class CandidateSettings:
     again_prior: float = 5.0
     novelty: float = 0.0
     novelty_half_life: float = 7.0
+    expected_categories: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.session_reach > 0.0:
             raise ValueError(f"session_reach of {self.session_reach} steps; it must be more than 0")
+        if not 0.0 <= self.expected_categories <= 1_000.0:
+            raise ValueError(
+                f"expected_categories of {self.expected_categories} events; it must be from 0 to 1000"
+            )
         if not self.novelty_half_life > 0.0:
             raise ValueError(f"novelty_half_life of {self.novelty_half_life} days; it must be more than 0")
 
@@ -185,6 +192,7 @@ class CandidateFinder:
         covisit = _decayed(settings.covisit_decay, steps, settings.covisit_items)
         limits, row = self._limits_of(users)
         again = int(limits.named[:, SOURCES.index("again")].max())
+        favourite, share = favourites(users, shelf, settings.expected_categories)
         found = retrieve(
             ShelfView(
                 shelf.catalogue.arrays,
@@ -205,8 +213,8 @@ class CandidateFinder:
                 query,
                 covisit,
                 np.where(users.purchased, np.float32(0.0), covisit),
-                users.favourite,
-                users.favourite_share,
+                favourite,
+                share,
                 users.country,
                 users.market,
                 users.now,

@@ -13,8 +13,8 @@ from operators.flink_counts import StepCounts
 from operators.flink_rows import EXAMPLES, STREAM, UNTOLD, WATCH, beside, message, segment_row
 from operators.flink_settings import StepFunctionSettings
 from operators.following import Followed, Following
-from operators.item_facts import NOTHING_KNOWN, Catalogue
-from operators.model_example import encode_example, example_of, is_sampled
+from operators.item_facts import Catalogue
+from operators.model_example import encode_example, sampled_example
 from operators.pool_batches import PoolBatches
 from operators.segments import Transition
 from operators.stream_models import MODELS
@@ -72,14 +72,9 @@ class Asides:
 
         To be asked before the user's record follows the event.
         """
-        if (
-            event.item_id is None
-            or not is_sampled(event.event_id, self._settings.models.rate)
-            or self._following.model.label(event.type, event.value) <= 0
-        ):
-            return None
-        category = self._catalogue.get(event.item_id, NOTHING_KNOWN).category
-        return encode_example(example_of(user, event, category))
+        rate, label = self._settings.models.rate, self._following.model.label
+        example = sampled_example(user, event, self._catalogue, rate, label)
+        return None if example is None else encode_example(example)
 
     def heard(self, event: Event, followed: Followed, example: bytes | None) -> Iterator[Row]:
         """What models and detectors are to hear of an event: of a bot's, nothing."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from operators.affinity_columns import CategoryProbability
 from operators.barred_items import BarredItems
 from operators.blend import blended, blended_each
 from operators.bundle import Bundle
@@ -129,6 +130,7 @@ class Ranker:
             FeaturePlan(bundle.features, step) if bundle is not None and bundle.has_ranker else FeaturePlan()
         )
         self.model = NO_BUNDLE if bundle is None else bundle.name
+        self.probability = CategoryProbability(step)
 
     def rank(
         self,

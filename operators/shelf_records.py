@@ -14,6 +14,7 @@ import msgspec
 
 from operators.context_rules import RuleRecord
 from operators.experiment_record import ExperimentRecord
+from operators.model_records import CategoryAffinities
 from operators.model_reference import ModelRecord
 from schemas.records import Item
 
@@ -71,6 +72,7 @@ ShelfRecord = (
     | PurchaseScores
     | Popularity
     | SessionSteps
+    | CategoryAffinities
     | ModelRecord
     | RuleRecord
     | ExperimentRecord

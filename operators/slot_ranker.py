@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from operators.blend import blended, blended_each
 from operators.candidate_rows import kept_rows
 from operators.candidates import SOURCES
-from operators.feature_columns import fill_affinity
 from operators.list_variety import DEEPER, varied
 from operators.rank_settings import blend_of
 from operators.ranked_list import RankedList
@@ -29,7 +28,7 @@ from schemas.redis_keys import HOME
 from schemas.state import UserState
 
 LEANING = 0.5
-"""A list about items multiplies scores by this and the probability that the user engages with the category."""
+"""A list about items multiplies scores by this and how likely the candidate's category is, the likeliest being 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,14 +166,16 @@ class SlotRanker:
         return scored, blend
 
     def _affinity(self, scored: Scored) -> NDArray[np.float32]:
-        """float32[n]: how likely each user engages with the category of the candidate, .5 where nothing is learned."""
-        found, catalogue = scored.candidates, self._shelf.catalogue
+        """float32[n], 0 to 1: how likely the user's next event is in the category of the candidate, as a part of the
+        likeliest category's among their candidates. 1 for all where nothing is known of the user."""
+        found = scored.candidates
         # Of fewer than two rows numpy gives other types, which would be compiled anew.
         out = np.empty((max(len(found), 2), 1), np.float32)
-        fill_affinity(
-            found.item, found.start, scored.users.affinity, catalogue.arrays.category, catalogue.sketches, out
-        )
-        leaning: NDArray[np.float32] = out[: len(found), 0]
+        self.ranker.probability.fill(found, scored.users, self._shelf, out)
+        likely: NDArray[np.float32] = out[: len(found), 0]
+        greatest = np.full(len(scored.users), np.finfo(np.float32).tiny, np.float32)
+        np.maximum.at(greatest, found.user, likely)
+        leaning: NDArray[np.float32] = likely / greatest[found.user]
         return leaning
 
     def _chosen(self, slot: Slot, scored: Scored) -> NDArray[np.int32]:

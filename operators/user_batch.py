@@ -130,13 +130,23 @@ class UserBatch:
         )
 
 
-def _favourites(state: UserState, shelf: Shelf) -> tuple[list[int], list[float]]:
-    """Scopes of the user's favourite top-level categories and their shares of the counts, best first."""
+def top_level_counts(state: UserState) -> dict[str, float]:
+    """The user's decayed counts by top-level category; '?' is none.
+
+    >>> top_level_counts(UserState("u", born=0, categories={"Tea/Pots": 1.0, "Tea": 0.5, "?": 9.0}))
+    {'Tea': 1.5}
+    """
     counts: dict[str, float] = {}
     for category, count in state.categories.items():
         if category != "?":
             top = _top_level(category)
             counts[top] = counts.get(top, 0.0) + count
+    return counts
+
+
+def _favourites(state: UserState, shelf: Shelf) -> tuple[list[int], list[float]]:
+    """Scopes of the user's favourite top-level categories and their shares of the counts, best first."""
+    counts = top_level_counts(state)
     total = sum(counts.values())
     if not total > 0.0:
         return _NONE

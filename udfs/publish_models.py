@@ -18,7 +18,8 @@ from schemas.codec import CONTROLS
 from schemas.records import Control
 from schemas.redis_keys import RedisKeys
 from udfs.experiment_side import write_experiment
-from udfs.model_side import decode_row, write_models
+from udfs.model_rows import decode_row
+from udfs.model_side import write_models
 from udfs.patience import patiently
 from udfs.reference_side import write_reference
 from udfs.rule_side import write_rule
@@ -70,6 +71,10 @@ class PublishModels(ScalarFunction):
         for name, value in told:
             if name == REFERENCE:
                 self._refer(CONTROLS.decode(value))
-        ttl = self._settings.publish.item_ttl
-        patiently(lambda: write_models(self._redis, self._names, rows, list(latest.items()), ttl))
+        publish, newest = self._settings.publish, list(latest.items())
+        patiently(
+            lambda: write_models(
+                self._redis, self._names, rows, newest, publish.item_ttl, publish.most_changes
+            )
+        )
         return pd.Series([1] * len(model))

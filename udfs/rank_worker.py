@@ -71,9 +71,9 @@ class RankWorker:
         bundle = self._bundle = load_bundle(settings.bundle, known) if settings.bundle else None
         if bundle is None:
             logger.warning("no model bundle is configured: lists come from neighbours, sessions and trending")
-        self._model = AffinityModel(settings.step.affinity)
-        self._learning = learning_classes(self._model, DriftDetector(settings.step.drift))
-        self._reading = ProfileReading.of(settings.step)
+        step = settings.step
+        self._learning = learning_classes(AffinityModel(step.affinity), DriftDetector(step.drift))
+        self._reading = ProfileReading.of(step)
         self._side = ItemSide(self._redis, self._names, settings.publish)
         self.figures = Figures(self._redis, self._names, f"rank-{socket.gethostname()}-{os.getpid()}")
         self.models = ModelFollower(
@@ -188,7 +188,7 @@ class RankWorker:
         return UserValues(user.uid, b"", self._profile(user), user.segments)
 
     def _profile(self, user: UserState) -> bytes:
-        return profile_value(profile_of(user, self._model, self._learning, self._reading))
+        return profile_value(profile_of(user, self._learning, self._reading))
 
     def _values(self, user: UserState, ranked: RankedList, slots: Mapping[str, SlotList]) -> UserValues:
         version = seq(user.born, user.n)

@@ -30,6 +30,7 @@ from schemas.records import Item
 from schemas.redis_keys import RedisKeys
 from udfs.experiment_side import stored_experiments
 from udfs.item_side import FIELD
+from udfs.model_rows import stored_rows
 from udfs.reference_side import stored_references
 from udfs.rule_side import stored_rules
 
@@ -182,6 +183,7 @@ class ShelfFollower:
                 yield PurchaseScores(kind.value, rows, members, scores)
         for scopes, members, scores in self._best("pop", _ALL):
             yield Popularity(scopes, members, scores)
+        yield from stored_rows(self._redis, names)
         arrived = self._redis.zrange(names.arrivals, 0, -1, withscores=True)
         yield Arrivals([item.decode() for item, _ in arrived], [int(time) for _, time in arrived])
 
