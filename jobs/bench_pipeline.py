@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
 
@@ -31,7 +31,8 @@ class Throughput(msgspec.Struct, frozen=True, kw_only=True):
     """One drained topic. Rates are per second in steady state, `list_age_*` ms, `*_us` µs a list.
 
     The age of a list runs from the processing of the earliest event that it covers for the first time to the
-    acknowledged write. `counts` says whether the throughput may be quoted; `why_not` why it may not.
+    acknowledged write. `task_us` is the processor time of the TaskManagers and their workers, µs an event.
+    `counts` says whether the throughput may be quoted; `why_not` why it may not.
     """
 
     task_managers: int
@@ -52,6 +53,7 @@ class Throughput(msgspec.Struct, frozen=True, kw_only=True):
     rank_us: float
     redis_us: float
     lists_a_batch: float
+    task_us: float
     restarts: int
     counts: bool
     why_not: list[str]
@@ -59,11 +61,12 @@ class Throughput(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Look:
-    """The job at one moment (monotonic seconds)."""
+    """The job at one moment (monotonic seconds); `task_s` are the processor seconds of its TaskManagers so far."""
 
     at: float
     events: int
     workers: Mapping[str, WorkerReading]
+    task_s: float = 0.0
 
     @property
     def lists(self) -> int:
@@ -93,11 +96,9 @@ def drain(
             half_garbage=half_garbage,
         )
         started = stack.start_job()
-        messages = loaded.events + loaded.garbage
-        looks = [
-            replace(look, events=look.events * loaded.events // messages)
-            for look in watch(stack, messages, lambda done: shown("drained", done))
-        ]
+        # Of the garbage little comes as far as the user step.
+        count = stack.events_accepted if half_garbage else stack.events_read
+        looks = watch(stack, loaded.events, count, lambda done: shown("drained", done))
         restarts = stack.restarts()
     return judged(
         looks, loaded.events, loaded.users, loaded.list_changing, task_managers, started, restarts,
@@ -105,8 +106,10 @@ def drain(
     )  # fmt: skip
 
 
-def watch(stack: BenchStack, events: int, shown: Callable[[int], None]) -> list[Look]:
-    """Look at the job until it has read all events and writes no more lists.
+def watch(
+    stack: BenchStack, events: int, count: Callable[[], int], shown: Callable[[int], None]
+) -> list[Look]:
+    """Look at the job until `count` says that it is done with all events, and it writes no more lists.
 
     Raises `InfraError` when it stalls.
     """
@@ -115,7 +118,7 @@ def watch(stack: BenchStack, events: int, shown: Callable[[int], None]) -> list[
     quiet = 0
     while quiet < 6:
         time.sleep(_LOOK_EVERY_S)
-        look = Look(time.monotonic(), stack.events_read(), stack.workers())
+        look = Look(time.monotonic(), count(), stack.workers(), stack.task_seconds())
         if not looks or look.events > looks[-1].events or look.lists > looks[-1].lists:
             moved, quiet = look.at, 0
         elif look.events >= events and look.lists:
@@ -173,6 +176,7 @@ def judged(
         rank_us=(_sum(last, "rank_us") - _sum(first, "rank_us")) / lists,
         redis_us=(_sum(last, "redis_us") - _sum(first, "redis_us")) / lists,
         lists_a_batch=lists / batches,
+        task_us=(last.task_s - first.task_s) / (last.events - first.events) * 1e6,
         restarts=restarts,
         counts=not why_not,
         why_not=why_not,

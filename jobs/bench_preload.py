@@ -11,6 +11,7 @@ from typing import Any
 from kafka import KafkaProducer
 
 from jobs.bench_events import QUIET
+from jobs.bench_garbage import garbage_of
 from jobs.settings import KafkaSection
 from schemas.codec import EVENTS, ITEMS
 from schemas.records import Event, Item
@@ -90,13 +91,3 @@ def preload_events(
         seconds=time.monotonic() - began,
         bytes=size,
     )
-
-
-def garbage_of(message: bytes, number: int) -> bytes:
-    """A message that is no event, made of one: cut short, of an unknown schema, no Avro at all, or empty.
-
-    >>> garbage_of(b"\\xc3\\x01abcdefgh-fields", 2)
-    b'sdleif-hgfedcba\\x01\\xc3'
-    """
-    kinds = (message[: len(message) // 2], message[:2] + bytes(8) + message[10:], message[::-1], b"")
-    return kinds[number % len(kinds)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import quote
 
+import psutil
 from redis import Redis
 
 from infra.errors import InfraError
@@ -104,6 +107,29 @@ class BenchStack:
         if running is None:
             raise InfraError(f"the job has ended; its logs are in {self.run}")
         return running.events
+
+    def events_accepted(self) -> int:
+        """How many events the user step has accepted so far, by its own counter; 0 while Flink does not say."""
+        with contextlib.suppress(OSError):
+            [job] = [job["id"] for job in self._cluster.rest("/jobs")["jobs"]]
+            for vertex in self._cluster.rest(f"/jobs/{job}")["vertices"]:
+                place = f"/jobs/{job}/vertices/{vertex['id']}/subtasks/metrics"
+                for metric in self._cluster.rest(place) if "user step" in vertex["name"] else ():
+                    if metric["id"].endswith(".headrace.accepted"):
+                        [told] = self._cluster.rest(f"{place}?get={quote(metric['id'])}&agg=sum")
+                        return int(told["sum"])
+        return 0
+
+    def task_seconds(self) -> float:
+        """Processor seconds that the TaskManagers and their workers have taken so far."""
+        spent = 0.0
+        for service in self._cluster.task_managers:
+            java = psutil.Process(service.pid)
+            for process in (java, *java.children(recursive=True)):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    times = process.cpu_times()
+                    spent += times.user + times.system
+        return spent
 
     def restarts(self) -> int:
         """How often the job was restarted: 0 in a measurement that counts."""

@@ -24,14 +24,17 @@ UPDATES = """insert into model_updates select publish_models(`model`, table_row,
 """Tables and figures of the models, and which ranking model is to serve, to Redis."""
 
 
-def learn_beside(tables: StreamTableEnvironment, function: BesideFunction, worker: WorkerSettings) -> None:
-    """Lay out the step, from the view `step_rows` to the view `beside`. One subtask: detectors see all there is."""
-    rows = tables.to_data_stream(
-        tables.sql_query(
-            "select uid, topic, payload from step_rows"
-            f" where topic in ('{EXAMPLES}', '{WATCH}', '{REFERENCE}')"
-        )
+def learn_beside(
+    tables: StreamTableEnvironment, function: BesideFunction, worker: WorkerSettings, *told: str
+) -> None:
+    """Lay out the step, from the view `step_rows` to the view `beside`. One subtask: detectors see all there is.
+
+    `told` are queries of what they are to hear besides, as rows (key, topic, payload).
+    """
+    heard = (
+        f"select uid, topic, payload from step_rows where topic in ('{EXAMPLES}', '{WATCH}', '{REFERENCE}')"
     )
+    rows = tables.to_data_stream(tables.sql_query(" union all ".join((heard, *told))))
     step = (
         rows.key_by(KeyByFirst(), key_type=Types.STRING())
         .process(function, output_type=BESIDE_ROW)

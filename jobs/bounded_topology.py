@@ -17,12 +17,15 @@ from jobs.topology import (
     lay_tables,
     statistics_statements,
 )
+from jobs.turned_away import stamped
 
 
 def build_following(tables: StreamTableEnvironment, plan: Plan) -> None:
     """Events to user records, spooled as refresh requests at the end, and to item statistics in Redis."""
     lay_tables(tables, plan)
-    follow_users(tables, plan)
+    # Every event of a file was encoded a moment ago: there is nothing to be turned away.
+    query = "select message, part, place, ts as rowtime from events where message is not null"
+    follow_users(tables, plan, stamped(tables, query))
     attach(
         tables,
         "insert into requests select uid, request from requests_and_messages where request is not null",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from jobs.models_read import models_read
 from jobs.plain_stream import PlainStream
 from jobs.ranking_set import LIST_LENGTH
 from jobs.settings import Settings
@@ -59,7 +60,8 @@ def judge(
     later = len(events) - since
     drawn = np.zeros(len(events), np.bool_)
     drawn[since + np.random.default_rng(seed).choice(later, min(most, later), replace=False)] = True
-    stream = PlainStream(data.items, settings.step, settings.statistics, settings.shelf)
+    read = models_read(settings.models, [settings.rank], bundles)
+    stream = PlainStream(data.items, settings.step, settings.statistics, settings.shelf, models=read)
     rank = replace(settings.rank, length=LIST_LENGTH)
     rankers = [Ranker(stream.shelf, rank, bundle, settings.step) for bundle in bundles]
     hits = [0] * len(rankers)

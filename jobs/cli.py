@@ -33,6 +33,8 @@ COMMANDS = {
     "serve": ("jobs.serve", "Serve the demo page."),
     "user": ("jobs.user_app", "Show what is kept of a user, and why a list is as it is."),
     "segments": ("jobs.segments", "Check, explain and bring segment rules to the job."),
+    "rules": ("jobs.rules", "Check context rules, and bring them to the job."),
+    "experiments": ("jobs.experiments", "Check experiments, bring them to the job, and see who is in them."),
     "personas": ("jobs.personas_app", "Show personas, and bring them to the job."),
     "schema": ("jobs.schema", "Register a producer's own event schema."),
     "dead-letters": ("jobs.dead_letters", "See what could not be used, and put it back."),

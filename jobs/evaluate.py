@@ -29,6 +29,7 @@ from jobs.recommenders import KNOWN, NAMES, CannotJudge
 from jobs.report_origin import origin_of
 from jobs.settings import load
 from jobs.training_events import read_training_events
+from jobs.training_people import EVERYBODY, People
 from operators.bundle import load_bundle
 from operators.feature_plan import known_features
 from operators.next_item import Current
@@ -148,7 +149,9 @@ def command(
             raise CannotJudge(
                 "with --train and --test leave out FILE, --limit, --drift, --calibration, --cold and --split"
             )
-        learned, tested = read_training_events(train, items, ingest), read_training_events(test, None, ingest)
+        people = People.by(settings)
+        learned = read_training_events(train, items, ingest, people=people)
+        tested = read_training_events(test, None, ingest, people=people)
         sessions = sessions_of(tested.events, settings.step.session_gap)
         ways = tuple(dict.fromkeys(current or [Current.DROP]))
         if told and len(ways) > 1:
@@ -178,7 +181,7 @@ def command(
         return
     if file is None:
         raise CannotJudge("name a FILE of events, or --train and --test")
-    data = read_training_events(file, items, ingest)
+    data = read_training_events(file, items, ingest, people=EVERYBODY if live else People.by(settings))
     if limit is not None:
         data = replace(data, events=data.events[:limit])
     if live:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +14,7 @@ from jobs.training_events import NothingToLearnError, TrainingEvents
 from operators.affinity import AffinityModel
 from operators.calibration import Calibration, CalibrationSettings, fit
 from operators.item_facts import NOTHING_KNOWN, facts_of
-from operators.logistic import log_odds_of
-from operators.profile import SHOWN_AFFINITIES
+from operators.profile import most_counted
 from operators.reliability import Reliability, reliability_of
 
 LEAST = 200
@@ -123,17 +120,12 @@ def _predictions(
         user = stream.states.get(event.user_id)
         if user is not None and event.item_id is not None and model.label(event.type, event.value) > 0.0:
             category = facts.get(event.item_id, NOTHING_KNOWN).category
-            shown = _shown(user.categories)
+            shown = most_counted(user)
             total = sum(user.categories.values())
             if shown and user.affinity.weights:
                 judged += 1
-                for name, p in model.probabilities(user.affinity, shown):
-                    odds.append(log_odds_of(p))
-                    shares.append(user.categories[name] / total)
-                    labels.append(int(name == category))
+                odds += [model.log_odds(user.affinity, name) for name in shown]
+                shares += [user.categories[name] / total for name in shown]
+                labels += [int(name == category) for name in shown]
         stream.learn(event)
     return np.array(odds), np.array(shares), np.array(labels, np.int64), judged
-
-
-def _shown(categories: dict[str, float]) -> Sequence[str]:
-    return sorted(categories, key=lambda name: (-categories[name], name))[:SHOWN_AFFINITIES]

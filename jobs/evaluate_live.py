@@ -19,6 +19,7 @@ from jobs.live_figures import LiveEvaluation, groups, quantiles, ratios
 from jobs.live_judges import JobList, SameRecord, Sight
 from jobs.live_replay import replaying
 from jobs.live_stack import Running
+from jobs.models_read import models_read
 from jobs.plain_stream import PlainStream
 from jobs.recommenders import CannotJudge
 from jobs.send_pace import pace_of
@@ -101,7 +102,10 @@ class LiveTrial:
         self._gaps: list[int] = []
         self._delays: list[int] = []
         items = Numbering(item.item_id for item in data.items)
-        self._stream = PlainStream(data.items, settings.step, settings.statistics, settings.shelf)
+        read = models_read(settings.models, [settings.rank], [bundle])
+        self._stream = PlainStream(
+            data.items, settings.step, settings.statistics, settings.shelf, models=read
+        )
         self._sight = Sight(lists, sent_at, pseudonym)
         self.live = JobList(items, self._sight, self._stream)
         users = {event.user_id for event in parts.live}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from operators.following import Following
+from operators.following import Followed, Following
 from operators.user_step import StepOutcome
 from schemas.records import Event
 from schemas.state import UserState
@@ -23,16 +23,24 @@ class FollowedUsers:
         self._following = following
         self._drift_windows: dict[str, bytes] = {}
 
+    def state(self, event: Event) -> UserState:
+        """The record of an event's user, begun where there is none."""
+        state = self.states.get(event.user_id)
+        if state is None:
+            state = self.states[event.user_id] = UserState(event.user_id, born=event.time)
+        return state
+
     def follow(self, event: Event) -> StepOutcome:
         """Take one event into its user's record."""
+        return self.take(event).outcome
+
+    def take(self, event: Event) -> Followed:
+        """The same with all that comes of it."""
         user_id = event.user_id
-        state = self.states.get(user_id)
-        if state is None:
-            state = self.states[user_id] = UserState(user_id, born=event.time)
-        outcome = self._following.update(state, event, self._drift_windows.get(user_id)).outcome
-        if outcome.drift_window is not None:
-            self._drift_windows[user_id] = outcome.drift_window
-        return outcome
+        followed = self._following.update(self.state(event), event, self._drift_windows.get(user_id))
+        if followed.outcome.drift_window is not None:
+            self._drift_windows[user_id] = followed.outcome.drift_window
+        return followed
 
     def forget(self, user_id: str) -> None:
         """Drop what is kept of a user; nothing where they are not known."""

@@ -10,6 +10,7 @@ import typer
 from jobs import options
 from jobs.settings import load
 from jobs.training_events import read_training_events
+from jobs.training_people import People
 from operators.outliers import limits_of
 
 
@@ -27,7 +28,7 @@ def command(
     Example: headrace limits events.parquet --out limits.json
     """
     settings = load(config)
-    data = read_training_events(file, items, settings.ingest)
+    data = read_training_events(file, items, settings.ingest, people=People.by(settings))
     category = {item.item_id: item.category for item in data.items}
     limits = limits_of(
         data.events,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,16 +13,21 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from jobs.page_catalogue import Catalogue
-from jobs.page_view import Shown, events_covered, mentioned_items, read_list, read_profile, shown_user
+from jobs.page_view import Shown, events_covered, mentioned_items, read_list, read_user, shown_user
 from schemas.redis_keys import RedisKeys
 
 log = logging.getLogger(__name__)
 
 POLL_S = 0.1
+SLOTS_S = 2.0
+"""How often the page looks which slots there are."""
 CHASE_S = 0.004
 CHASE_LIMIT_S = 10.0
 MOST_PAGES = 64
 WAITING_MESSAGES = 64
+
+Stored = tuple[tuple[str, ...], tuple[bytes | None, ...]]
+"""The slots beside `home`, and a user's values in Redis: list, profile, and the list of each of these."""
 
 Message = tuple[str, Shown]
 """Name and data of a server-sent event."""
@@ -53,7 +59,9 @@ class Feed:
         self._keys = keys
         self._catalogue = catalogue
         self._pages: set[Subscription] = set()
-        self._stored: dict[str, tuple[bytes | None, bytes | None]] = {}
+        self._stored: dict[str, Stored] = {}
+        self._slots: tuple[str, ...] = ()
+        self._looked = -math.inf
 
     @property
     def watched(self) -> bool:
@@ -81,7 +89,7 @@ class Feed:
 
     async def view(self, uid: str) -> Shown:
         """All that the page shows of a user, as Redis has it now."""
-        return await self._view(uid, *(await self._read([uid]))[0])
+        return await self._view(uid, (await self._read([uid]))[0])
 
     async def keep(self) -> None:
         """Poll for ever while pages are open."""
@@ -96,7 +104,7 @@ class Feed:
             if self._stored.get(uid) == stored:
                 continue
             try:
-                message = ("user", await self._view(uid, *stored))
+                message = ("user", await self._view(uid, stored))
             except (RedisError, OSError):
                 raise
             except Exception:  # one user's keys that cannot be shown take no other user's page away
@@ -136,17 +144,30 @@ class Feed:
             if uid in page.uids:
                 page.put(message)
 
-    async def _read(self, uids: list[str]) -> list[tuple[bytes | None, bytes | None]]:
+    async def _read(self, uids: list[str]) -> list[Stored]:
         if not uids:
             return []
+        slots = await self._known_slots()
         pipeline = self._redis.pipeline(transaction=False)
         for uid in uids:
-            pipeline.get(self._keys.rec(uid))
-            pipeline.get(self._keys.profile(uid))
-        values = await pipeline.execute()
-        return list(zip(values[::2], values[1::2], strict=True))
+            # In one command, so that all are of one version.
+            pipeline.mget(
+                self._keys.rec(uid), self._keys.profile(uid), *(self._keys.rec(uid, s) for s in slots)
+            )
+        return [(slots, tuple(values)) for values in await pipeline.execute()]
 
-    async def _view(self, uid: str, stored_list: bytes | None, stored_profile: bytes | None) -> Shown:
-        ranked, profile = read_list(stored_list), read_profile(stored_profile)
-        items = await self._catalogue.items(mentioned_items(ranked, profile))
-        return shown_user(uid, ranked, profile, items)
+    async def _known_slots(self) -> tuple[str, ...]:
+        now = time.monotonic()
+        if now - self._looked >= SLOTS_S:
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.smembers(self._keys.slots)
+            [names] = await pipeline.execute()
+            self._slots = tuple(sorted(name.decode() for name in names))
+            self._looked = now
+        return self._slots
+
+    async def _view(self, uid: str, stored: Stored) -> Shown:
+        slots, values = stored
+        view = read_user(values, slots)
+        items = await self._catalogue.items(mentioned_items(view))
+        return shown_user(uid, view, items)

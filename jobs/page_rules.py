@@ -32,7 +32,7 @@ class Rules:
 
     def __init__(self, settings: StepSettings, rules: Iterable[SegmentRule] = ()) -> None:
         self._features = profile_features(settings)
-        self._affinities = Affinities.of(settings.affinity)
+        self._affinities = Affinities.of(settings)
         self.book = SegmentBook.of(rules, self._features, self._affinities)
 
     def take(self, control: Control) -> None:

@@ -130,11 +130,8 @@ class PageServer:
             for task in (*tasks, *self._chases):
                 task.cancel()
             await asyncio.gather(*tasks, *self._chases, return_exceptions=True)
-            if self._topics is not None:
-                await asyncio.to_thread(self._topics.end)
-            if self.clicks is not None:
-                await self.clicks.close()
-            await self.redis.aclose()
+            # Each may wait some seconds for Kafka, so they end side by side.
+            await asyncio.gather(self._end_topics(), self._end_clicks(), self.redis.aclose())
 
     def end_soon(self) -> None:
         """Let open streams end, so that the web server need not wait for them. From any thread."""
@@ -228,6 +225,14 @@ class PageServer:
             settings.drift_topic,
         )
         return TopicReader(settings.kafka, followed, lambda: self.feed.watched)
+
+    async def _end_topics(self) -> None:
+        if self._topics is not None:
+            await asyncio.to_thread(self._topics.end)
+
+    async def _end_clicks(self) -> None:
+        if self.clicks is not None:
+            await self.clicks.close()
 
     async def _follow(self, uid: str, covers: int, click: str, started: float) -> None:
         try:

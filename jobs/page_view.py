@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from operators.reasons import without_rule
 from schemas.records import Item
-from schemas.redis_values import ProfileValue, RecValue, TrendingValue
+from schemas.redis_values import ProfileValue, RecValue, SlotValue, TrendingValue
 
 T = TypeVar("T")
 Shown = dict[str, Any]
@@ -49,25 +50,47 @@ def events_covered(ranked: RecValue) -> int:
     return int(events) if events.isascii() and events.isdecimal() else 0
 
 
-def mentioned_items(ranked: RecValue | None, profile: ProfileValue | None) -> set[str]:
-    """Every item id that a list, its reasons or a profile names."""
-    ids: set[str] = set()
-    for item, _, why in ranked.items if ranked else ():
-        ids.add(item)
-        if why.startswith(BECAUSE):
-            ids.add(without_rule(why).partition(":")[2])
-    ids.update(item for item, *_ in (profile.recent if profile else ()))
+class UserView(NamedTuple):
+    """What is known of a user: the list of `home`, the profile, and the lists of other slots by name."""
+
+    ranked: RecValue | None
+    profile: ProfileValue | None
+    slots: dict[str, SlotValue]
+
+
+def read_user(stored: Sequence[bytes | None], slots: Sequence[str]) -> UserView:
+    """A user's values: list, profile, and one of each of `slots`.
+
+    A user's lists are written together, so one of another version than that of `home` is of former settings, and
+    left out.
+    """
+    ranked, profile = read_list(stored[0]), read_profile(stored[1])
+    others = {name: _read(value, SlotValue) for name, value in zip(slots, stored[2:], strict=True)}
+    version = ranked.seq if ranked else None
+    return UserView(
+        ranked, profile, {name: each for name, each in others.items() if each and each.seq == version}
+    )
+
+
+def mentioned_items(view: UserView) -> set[str]:
+    """Every item id that lists, their reasons or the profile of a user name."""
+    ids: set[str] = {each.item for each in view.slots.values() if each.item}
+    for ranked in (view.ranked, *view.slots.values()):
+        for item, _, why in ranked.items if ranked else ():
+            ids.add(item)
+            if why.startswith(BECAUSE):
+                ids.add(without_rule(why).partition(":")[2])
+    ids.update(item for item, *_ in (view.profile.recent if view.profile else ()))
     return ids
 
 
-def shown_user(
-    uid: str, ranked: RecValue | None, profile: ProfileValue | None, items: dict[str, Shown]
-) -> Shown:
-    """A user as the page gets them: list, profile, and the catalogue entries that both name."""
+def shown_user(uid: str, view: UserView, items: dict[str, Shown]) -> Shown:
+    """A user as the page gets them: lists, profile, and the catalogue entries that these name."""
     return {
         "uid": uid,
-        "rec": msgspec.to_builtins(ranked) if ranked else None,
-        "profile": msgspec.to_builtins(profile) if profile else None,
+        "rec": msgspec.to_builtins(view.ranked) if view.ranked else None,
+        "slots": {name: msgspec.to_builtins(each) for name, each in view.slots.items()},
+        "profile": msgspec.to_builtins(view.profile) if view.profile else None,
         "items": items,
     }
 

@@ -28,6 +28,7 @@ from jobs.personas_training import PersonaTraining, PersonaTrainingSettings
 from jobs.personas_writer import REPORTS
 from jobs.settings import load
 from jobs.train import Bars
+from jobs.training_people import People
 
 
 def command(
@@ -70,6 +71,7 @@ def command(
         personas=settings.personas,
         step=settings.step,
         ingest=settings.ingest.with_limits(),
+        people=People.by(settings),
     )
     with Bars(shown=not as_json) as bars:
         report = training.run(file, items, folder, previous or version_before(folder), bars.progress)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -14,15 +13,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from jobs import options, settings
-from jobs.control_topic import publish_and_hear
+from jobs import options
+from jobs.control_answers import bring, topics_of
 from jobs.personas_report import PERSONA_HEADINGS, persona_rows
-from operators.bundle_manifest import BundleRefused
 from operators.bundle_reference import reference_to
 from operators.persona_bundle import PERSONAS, load_personas, read_persona_manifest
 from schemas.records import Control
-
-_ANSWER_S = 15.0
 
 app = typer.Typer(help="Show personas, and bring them to the job.", no_args_is_help=True)
 
@@ -60,13 +56,8 @@ def put(
     """
     name = load_personas(folder).name
     body = msgspec.json.encode(reference_to(folder)).decode()
-    _send(
-        Control(kind=PERSONAS, name=PERSONAS, version=int(time.time()), body=body),
-        name,
-        brokers,
-        config,
-        as_json,
-    )
+    control = Control(kind=PERSONAS, name=PERSONAS, version=int(time.time()), body=body)
+    bring({name: control}, topics_of(config, brokers), as_json)
 
 
 @app.command("remove")
@@ -78,21 +69,4 @@ def remove(
     Example: headrace personas remove --brokers kafka:9092
     """
     control = Control(kind=PERSONAS, name=PERSONAS, version=int(time.time()), deleted=True)
-    _send(control, "no personas", brokers, config, as_json)
-
-
-def _send(control: Control, what: str, brokers: str | None, config: Path | None, as_json: bool) -> None:
-    topics = settings.load(config, {"kafka.brokers": brokers} if brokers else None).kafka
-    status = publish_and_hear(control, topics, _ANSWER_S)
-    if status is not None and not status.applied:
-        raise BundleRefused(f"the job refused {what}: {status.reason}")
-    answer = "not answered" if status is None else "taken"
-    if as_json:
-        print(json.dumps({"personas": what, "version": control.version, "answer": answer}))
-    elif status is None:
-        print(
-            f"{what}, version {control.version}: no job answered within {_ANSWER_S:.0f} s; one that is started "
-            f"later reads it from {topics.control}"
-        )
-    else:
-        print(f"{what}, version {control.version}: in force")
+    bring({"personas": control}, topics_of(config, brokers), as_json)

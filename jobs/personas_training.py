@@ -21,6 +21,7 @@ from jobs.personas_steadiness import steadiness
 from jobs.personas_vectors import PersonaVectors, replay_vectors
 from jobs.personas_writer import write_personas
 from jobs.training_events import NothingToLearnError, TrainingEvents, read_training_events
+from jobs.training_people import VISITORS, People
 from operators.bundle_reference import reference_to
 from operators.ingest_settings import IngestSettings
 from operators.persona import PersonaSettings
@@ -57,11 +58,13 @@ class PersonaTraining:
         personas: PersonaSettings | None = None,
         step: StepSettings | None = None,
         ingest: IngestSettings | None = None,
+        people: People = VISITORS,
     ) -> None:
         self._settings = settings
         self._personas = personas or PersonaSettings()
         self._step = step or StepSettings()
         self._ingest = ingest or IngestSettings()
+        self._people = people
         self._seconds: dict[str, float] = {}
 
     def run(
@@ -82,7 +85,7 @@ class PersonaTraining:
         before = None if previous is None else read_persona_manifest(previous)
         start = time.perf_counter()
         data = read_training_events(
-            file, items_file, self._ingest, lambda row, rows: progress("read", row, rows)
+            file, items_file, self._ingest, lambda row, rows: progress("read", row, rows), people=self._people
         )
         start = self._done("read", start)
         vectors = replay_vectors(

@@ -77,6 +77,7 @@ def worker_settings(settings: Settings) -> WorkerSettings:
         step=settings.step,
         slots=settings.slots,
         rules=settings.context_rules.in_force(),
+        experiments=settings.experiments.in_force(),
     )
 
 
@@ -95,6 +96,8 @@ def _step(
         ingest=settings.ingest.with_limits(),
         following=FollowingSettings(settings.step, settings.traffic, settings.personas),
         segments=settings.segments.in_force(),
+        context_rules=settings.context_rules.in_force(),
+        experiments=settings.experiments.in_force(),
         backfill=settings.backfill,
         models=settings.models,
         stream_drift=settings.stream_drift,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from functools import partial
 
 from jobs.headrace_list import HeadraceList
+from jobs.models_read import models_read
 from jobs.plain_stream import PlainStream
 from jobs.settings import Settings
 from operators.baseline_covisitation import LastItemCovisitation
@@ -14,6 +15,7 @@ from operators.baseline_popularity import Popularity
 from operators.baseline_session_knn import SessionKnn
 from operators.bundle import Bundle, load_bundle
 from operators.candidates import SOURCES, CandidateSettings
+from operators.experiment import Variant
 from operators.feature_plan import known_features
 from operators.next_item import Follower
 from operators.numbering import Numbering
@@ -35,11 +37,15 @@ BASELINES: Mapping[str, Callable[[], Follower]] = {
 KNOWN = (HeadraceList.name, *BASELINES)
 """What is judged unless others are asked for."""
 
-BLEND, SOURCE, BUNDLE = "blend", "source", "bundle"
+BLEND, SOURCE, BUNDLE, VARIANT = "blend", "source", "bundle", "variant"
 _GROUPS = {"sources": [f"{SOURCE}:{name}" for name in SOURCES], "baselines": list(BASELINES)}
 
-NAMES = f"{', '.join(KNOWN)}, blend, blend:SOURCE=WEIGHT+…, source:NAME, bundle:FOLDER, sources, baselines"
-"""What can be asked for, in words; NAME is one of `SOURCES`, and the last two stand for all of their kind."""
+NAMES = (
+    f"{', '.join(KNOWN)}, blend, blend:SOURCE=WEIGHT+…, source:NAME, bundle:FOLDER, variant:EXPERIMENT/NAME, "
+    "sources, baselines"
+)
+"""What can be asked for, in words; NAME is one of `SOURCES`, or of the variants in `experiments.file`, and the
+last two stand for all of their kind."""
 
 
 class CannotJudge(HeadraceError):  # noqa: N818 (named like the other refusals)
@@ -73,7 +79,9 @@ def recommenders(
     chosen: Sequence[Strategy], items: Numbering, catalogue: Sequence[Item], settings: Settings
 ) -> list[Follower]:
     """What makes the lists of these strategies. All of Headrace's own share one stream, which knows the catalogue."""
-    stream = PlainStream(catalogue, settings.step, settings.statistics, settings.shelf)
+    own = [each for each in chosen if each.baseline is None]
+    read = models_read(settings.models, [each.rank for each in own], [each.bundle for each in own])
+    stream = PlainStream(catalogue, settings.step, settings.statistics, settings.shelf, models=read)
     made: list[Follower] = []
     leads = True
     for each in chosen:
@@ -107,9 +115,26 @@ def _strategy(name: str, bundle: Bundle | None, settings: Settings) -> Strategy:
         return own(bundle=load_bundle(what, known_features(settings.step)))
     if kind == SOURCE and what in SOURCES:
         return own(rank=_alone(settings.rank, what), filled=False)
+    if kind == VARIANT:
+        variant = _variant(settings, what, name)
+        by = None if variant.blend is not None else bundle
+        return Strategy(name, rank=variant.applied(settings.rank), bundle=by)
     if kind == SOURCE:
         raise CannotJudge(f"there is no source {what!r}; known: {', '.join(SOURCES)}")
     raise CannotJudge(f"no recommender is named {name!r}; known: {NAMES}")
+
+
+def _variant(settings: Settings, text: str, name: str) -> Variant:
+    known = {
+        f"{each.name}/{of_it}": each.variants[of_it]
+        for each in settings.experiments.in_force()
+        for of_it in each.variants
+    }
+    if text not in known:
+        raise CannotJudge(
+            f"{name}: there is no variant {text!r}; experiments.file has: {', '.join(known) or 'none'}"
+        )
+    return known[text]
 
 
 def _blended(rank: RankSettings, text: str, name: str) -> RankSettings:

@@ -30,7 +30,7 @@ class NothingToReplay(HeadraceError):  # noqa: N818 (a state, told as one line)
 
 
 class ReplaySummary(msgspec.Struct, kw_only=True):
-    """Lists `read` in all, those with inputs, and of these how many came out equal, bit for bit, or differ.
+    """Lists `read`, those asked for; those with inputs, and of these how many came out equal, bit for bit, or differ.
 
     `differences` holds the first thousand of them.
     """
@@ -87,11 +87,16 @@ def command(
     lists = LoggedLists(told.kafka, source, None if user is None else user_keys(user, told).uid)
     chosen = (each for each in lists if each.at in span and rec_id in (None, each.rec_id))
     summary = replay(chosen, BundleSearch(told, models or ()).find)
-    summary.read, summary.unreadable = lists.read, lists.unreadable
+    summary.unreadable = lists.unreadable
     if as_json:
         print(msgspec.json.encode(summary).decode())
     else:
         _tell(summary)
+    if not summary.read:
+        raise NothingToReplay(
+            f"the log holds {lists.read:,} records, and no list of those that were asked for: see"
+            " --user, --list, --since, --until and --brokers"
+        )
     if not summary.with_inputs:
         raise NothingToReplay(
             f"of {summary.read:,} logged lists none was logged with its inputs; set publish.inputs_share, or"
@@ -105,6 +110,7 @@ def replay(lists: Iterable[Recommendation], find: FindBundle) -> ReplaySummary:
     """Make the lists again that were logged with inputs."""
     summary = ReplaySummary()
     for logged in lists:
+        summary.read += 1
         if logged.inputs is None:
             continue
         summary.with_inputs += 1

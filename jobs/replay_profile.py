@@ -117,9 +117,8 @@ def _items_of(client: Any, names: RedisKeys, users: Sequence[LakeUser]) -> Itera
 def _compare(told: Settings, uid: str, user: LakeUser, catalogue: Catalogue, stored: bytes) -> ProfileReplay:
     held = msgspec.json.decode(stored)
     state = made_again(told, uid, user, catalogue, held["born"], held["segments"])
-    model = AffinityModel(told.step.affinity)
-    learning = learning_classes(model, DriftDetector(told.step.drift))
-    profile = profile_of(state, model, learning, ProfileReading.of(told.step))
+    learning = learning_classes(AffinityModel(told.step.affinity), DriftDetector(told.step.drift))
+    profile = profile_of(state, learning, ProfileReading.of(told.step))
     computed = msgspec.json.decode(profile_value(profile))
     left = sorted(name for name in _NOT_IN_THE_LAKE if held.get(name) != computed.get(name))
     differing = [

@@ -12,6 +12,7 @@ import msgspec
 
 from jobs.bundle_trial import judge
 from jobs.bundle_writer import next_version
+from jobs.handled_requests import HandledRequests
 from jobs.settings import Settings
 from jobs.train import training_by
 from jobs.training import ProgressOf, TrainingSettings
@@ -63,8 +64,8 @@ class Retraining(msgspec.Struct, frozen=True, kw_only=True):
 class Retrainer:
     """Trains from `source` (a lake's folder or a file) and keeps what is good enough as the next version in `models`.
 
-    `settings` are asked at each request, so that the bundle in force is that of now. `judged_at` is the time of
-    the last request whose bundle was judged, good or not (event time, ms).
+    `settings` are asked at each request, so that the bundle in force is that of now. A request whose bundle was
+    judged, good or not, is handled: it is remembered in `models`, and left alone when it is sent again.
     """
 
     source: Path
@@ -72,12 +73,17 @@ class Retrainer:
     models: Path
     settings: Callable[[], Settings]
     sizes: TrainingSettings
-    judged_at: int | None = None
 
     def why_not(self, request: RetrainRequest) -> str | None:
-        """Why a request is left alone: the newest bundle answers it, or the last is too near; None where it counts."""
+        """Why a request is left alone: it was handled, the newest bundle answers it, or the last is too near.
+
+        None where it counts.
+        """
+        handled = HandledRequests(self.models)
+        if request in handled:
+            return f"request {request.id} was handled before"
         newest = newest_version(self.models)
-        asked = [] if self.judged_at is None else [self.judged_at]
+        asked = [] if handled.latest_at is None else [handled.latest_at]
         if newest is not None:
             manifest = read_manifest(newest)
             if request.at <= answered_until(manifest):
@@ -120,7 +126,7 @@ class Retrainer:
                 candidate.rename(folder)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-        self.judged_at = request.at
+        HandledRequests(self.models).add(request)
         return Retraining(
             request=request,
             bundle=str(folder) if accepted else None,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,9 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from jobs import options, settings
-from jobs.control_topic import publish_and_hear
-from jobs.settings import KafkaSection
+from jobs import options
+from jobs.control_answers import bring, topics_of
+from jobs.text_file import text_of
 from operators.profile_features import FEATURES
 from operators.segments.book import SegmentBook
 from operators.segments.errors import SegmentRefused
@@ -27,8 +26,6 @@ from schemas.records import Control
 READY = "ready"
 """What stands for the rules that ship, where a file is expected."""
 
-_ANSWER_S = 10.0
-
 app = typer.Typer(help="Check, explain and bring segment rules to the job.", no_args_is_help=True)
 
 RulesFile = Annotated[
@@ -37,7 +34,7 @@ RulesFile = Annotated[
 
 
 class SegmentUnknown(HeadraceError):  # noqa: N818 (an answer, told as one line)
-    """A segment that the file does not have, or that the job did not take."""
+    """A segment that the file does not have."""
 
 
 @app.command("check")
@@ -115,14 +112,14 @@ def put(
             raise SegmentUnknown(f'{file} has no segment "{name}"; it has: {", ".join(book.rules)}')
     # A segment that another one reads has to be there first.
     now = int(time.time())
-    controls = [
-        Control(
+    controls = {
+        name: Control(
             kind="segment", name=name, version=book.rules[name].version or now, body=book.rules[name].body()
         )
         for name in book.order
         if not names or name in names
-    ]
-    _send(controls, settings.load(config, {"kafka.brokers": brokers} if brokers else None).kafka, as_json)
+    }
+    bring(controls, topics_of(config, brokers), as_json)
 
 
 @app.command("remove")
@@ -137,19 +134,14 @@ def remove(
     Example: headrace segments remove bargain_seekers --brokers kafka:9092
     """
     control = Control(kind="segment", name=name, version=int(time.time()), deleted=True)
-    _send([control], settings.load(config, {"kafka.brokers": brokers} if brokers else None).kafka, as_json)
+    bring({name: control}, topics_of(config, brokers), as_json)
 
 
 def read_book(file: str) -> SegmentBook:
-    """The checked rules of a file, or those that ship. Raises `RulesFileRefused`."""
+    """The checked rules of a file, or those that ship. Raises `RulesFileRefused` and `TextUnreadable`."""
     if file == READY:
         return SegmentBook.of(ready_rules(), FEATURES)
-    try:
-        text = Path(file).read_text("utf-8")
-    except OSError as error:
-        raise RulesFileRefused(f"{file}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise RulesFileRefused(f"{file}: not UTF-8 text, {error.reason}") from None
+    text = text_of(file)
     try:
         return SegmentBook.of(rules_of(text, file), FEATURES)
     except SegmentRefused as refusal:
@@ -174,20 +166,3 @@ def lines_of(rule: Explained) -> list[str]:
         lines.append(f"            {cell.text}: {cell.precision}; {cell.most_bytes:,} bytes{shared}")
     lines.append(f"  cost      {rule.steps} steps an event, about {rule.microseconds:g} µs")
     return lines
-
-
-def _send(controls: list[Control], topics: KafkaSection, as_json: bool) -> None:
-    refused = []
-    for control in controls:
-        status = publish_and_hear(control, topics, _ANSWER_S)
-        said = (
-            "not answered" if status is None else "taken" if status.applied else f"refused: {status.reason}"
-        )
-        if status is not None and not status.applied:
-            refused.append(f"{control.name}: {status.reason}")
-        if as_json:
-            print(json.dumps({"segment": control.name, "version": control.version, "answer": said}))
-        else:
-            print(f"{control.name} version {control.version}: {said}")
-    if refused:
-        raise SegmentUnknown(f"the job refused {'; '.join(refused)}")

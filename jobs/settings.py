@@ -37,6 +37,8 @@ from operators.context_rule import ContextRule
 from operators.context_rules import ready_rules as ready_context_rules
 from operators.context_rules import rules_of_file
 from operators.drift import DriftSettings
+from operators.experiment import Experiment
+from operators.experiments import experiments_of_file
 from operators.ingest_settings import IngestSettings
 from operators.kafka_access import KafkaAccess
 from operators.lake_row import LakeSettings
@@ -304,6 +306,21 @@ class ContextRulesSection(BaseModel):
         return tuple(rules.values())
 
 
+class ExperimentsSection(BaseModel):
+    """Experiments that run from the start; those of the control topic come beside them or in their place."""
+
+    model_config = STRICT
+
+    file: Path | None = None
+    """A TOML file of experiments; see [experiments.md](experiments.md)."""
+
+    def in_force(self) -> tuple[Experiment, ...]:
+        """The experiments of the file. Raises `ExperimentRefused` or `SettingsError`."""
+        if self.file is None:
+            return ()
+        return experiments_of_file(_text_of(self.file, "experiments.file"), str(self.file))
+
+
 class Settings(BaseModel):
     """Everything that can be set.
 
@@ -337,6 +354,7 @@ class Settings(BaseModel):
     slots: dict[str, SlotSettings] = {}
     """Further places that show a list, by name."""
     context_rules: ContextRulesSection = ContextRulesSection()
+    experiments: ExperimentsSection = ExperimentsSection()
 
     @field_validator("slots")
     @classmethod

@@ -2,7 +2,8 @@
 
 events ──► user step ─┬─ refresh ──► rank_users ──► recommendations
 catalogue, control ─┘ ├─ steps ────► co-visitation, popularity, sessions ──► Redis
-                      └─ messages ─► dead letters, drift, control status
+                      ├─ messages ─► drift, segment changes, control status
+                      └─ refused ──► dead letters
 catalogue ───────────────────────────► items ──► Redis
 """
 
@@ -11,19 +12,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.resources import files
 
-from pyflink.common import Types
 from pyflink.datastream import DataStream
 from pyflink.table import DataTypes, StreamTableEnvironment
 from pyflink.table.udf import udf
 
+from jobs.batches import LARGE
 from jobs.beside_topology import ALERTS, UPDATES, learn_beside
 from jobs.lake_tables import lake_insert, lake_table
 from jobs.tables import Tables
+from jobs.turned_away import LETTERS, TOLD, readable_events
 from operators.flink import CONFIGURATION, UserStepFunction
 from operators.flink_beside import BesideFunction
-from operators.flink_key import KeyByUser
+from operators.flink_key import keyed_by_user
 from operators.flink_models import ModelStepFunction
-from operators.flink_rows import PURCHASES, STEP_ROW, UNTOLD
+from operators.flink_refusals import refused_by
+from operators.flink_rows import PURCHASES, STEP_ROW, STREAM, UNTOLD, WATCH
 from operators.flink_settings import StepFunctionSettings
 from operators.flink_watch import WatchFunction
 from operators.forward_decay import ForwardDecay
@@ -41,8 +44,12 @@ from udfs.functions import (
 from udfs.worker_settings import WorkerSettings
 
 MESSAGES = """insert into messages (topic, payload) select topic, payload from requests_and_messages
-    where topic is not null and topic not like '#%'"""
-"""What the user step has to say to Kafka."""
+    where topic is not null and topic not like '#%'
+    union all select topic, payload from refused where topic not like '#%'"""
+"""What the user step has to say to Kafka, and the dead letters of what was refused on the way."""
+
+REFUSED_TOLD = f"select '{STREAM}', topic, payload from refused where topic = '{WATCH}'"
+"""What the detectors of the stream hear of what was refused, as (key, topic, payload)."""
 
 SEGMENT_COUNTS = f"""insert into segment_counts select publish_segments(segment, members) from (
     select scopes[1] as segment, cast(sum(weight) as bigint) as members from step_rows
@@ -53,9 +60,7 @@ ITEM_SIDE = {
     "table.exec.mini-batch.enabled": "true",
     "table.exec.mini-batch.allow-latency": "1 s",
     "table.exec.mini-batch.size": "20000",
-    "python.fn-execution.bundle.time": "500",
-    "python.fn-execution.bundle.size": "5000",
-    "python.fn-execution.arrow.batch.size": "5000",
+    **LARGE,
 }
 """How the item side is gathered: its figures may be a second old, lists may not."""
 
@@ -75,14 +80,16 @@ class Plan:
 def build(tables: StreamTableEnvironment, plan: Plan) -> None:
     """Lay out the job on the environment of `tables`; nothing runs yet."""
     lay_tables(tables, plan)
-    follow_users(tables, plan)
-    learn_beside(tables, _beside(plan), plan.worker)
+    step = plan.step
+    events = readable_events(tables, step.events_topic, framed=step.preload.registry is not None)
+    follow_users(tables, plan, events)
+    learn_beside(tables, _beside(plan), plan.worker, REFUSED_TOLD, TOLD)
     attach(
         tables,
         "insert into recommendations select uid, log from"
         " (select uid, rank_users(request) as log from requests_and_messages where request is not null)"
         " where log is not null",
-        MESSAGES,
+        f"{MESSAGES} union all {LETTERS.format(dead_letters=step.dead_letters_topic)}",
         ALERTS,
         *lake_statements(tables, plan),
     )
@@ -157,17 +164,18 @@ def statistics_statements(plan: Plan) -> tuple[str, ...]:
     )
 
 
-def follow_users(tables: StreamTableEnvironment, plan: Plan) -> None:
-    """The user step, as the view `requests_and_messages`, and of it the view `steps`.
+def follow_users(tables: StreamTableEnvironment, plan: Plan, events: DataStream) -> None:
+    """The user step, as the view `requests_and_messages`, and of it the view `steps`; what was refused, as `refused`.
 
     Tombstones, which compacted topics are full of, say nothing to it. Its rows go on one to one but not
     chained: the step would stand still while the rank worker ends its bundle.
     """
-    events = _records(tables, "select message, part, place, ts from events")
-    configuration = _records(tables, "select message, topic from configuration")
+    configuration = tables.to_data_stream(
+        tables.sql_query("select message, topic from configuration where message is not null")
+    )
+    by_user, keyed = keyed_by_user(events, plan.step)
     step = (
-        events.key_by(KeyByUser(plan.step.preload), key_type=Types.STRING())
-        .connect(configuration.broadcast(CONFIGURATION))
+        by_user.connect(configuration.broadcast(CONFIGURATION))
         .process(UserStepFunction(plan.step), output_type=STEP_ROW)
         .uid("user-step")
         .name("user step")
@@ -177,15 +185,12 @@ def follow_users(tables: StreamTableEnvironment, plan: Plan) -> None:
     tables.create_temporary_view("step_rows", tables.from_data_stream(step.rescale()))
     if plan.step.lake.folder is not None:
         tables.create_temporary_view("lake_rows", tables.from_data_stream(step.rescale()))
+    tables.create_temporary_view("refused", tables.from_data_stream(refused_by(keyed, step)))
     tables.execute_sql(
         "create temporary view steps as select item, earlier, scopes, weight, `session`, ts"
         " from step_rows where item is not null"
     )
     tables.execute_sql(f"create temporary view purchases as {PURCHASES}")
-
-
-def _records(tables: StreamTableEnvironment, query: str) -> DataStream:
-    return tables.to_data_stream(tables.sql_query(f"{query} where message is not null"))
 
 
 def register_functions(tables: StreamTableEnvironment, plan: Plan) -> None:

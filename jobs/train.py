@@ -26,6 +26,7 @@ from jobs.report_origin import origin_of
 from jobs.sequence_settings import SequenceSettings
 from jobs.settings import Settings, load
 from jobs.training import Training, TrainingSettings
+from jobs.training_people import People
 from jobs.training_quality import FOLDER, write_quality
 from jobs.training_report import TrainingReport, TriedReport
 from operators.features import FEATURES
@@ -137,6 +138,8 @@ def training_by(settings: Settings, sizes: TrainingSettings) -> Training:
         rank=settings.rank,
         shelf=settings.shelf,
         ingest=settings.ingest.with_limits(),
+        people=People.by(settings),
+        models=settings.models,
     )
 
 

@@ -21,6 +21,7 @@ from jobs.deep_rankers import Beside, TriedRankers, columns, try_with_model
 from jobs.deep_recipes import DEEP, left_out
 from jobs.factorise import FactorSettings, ItemFactors, factorise, recency_weights
 from jobs.list_files import write_lists
+from jobs.models_read import models_read
 from jobs.plain_stream import PlainStream
 from jobs.ranker_search import search
 from jobs.ranking_set import RankingSet
@@ -28,6 +29,7 @@ from jobs.sequence_onnx import ExportedSequence
 from jobs.sequence_settings import SequenceSettings
 from jobs.train_ranker import RankerSettings, TriedRanker, choose, try_rankers
 from jobs.training_events import NothingToLearnError, TrainingEvents, read_training_events, split
+from jobs.training_people import VISITORS, People
 from jobs.training_report import TrainingReport, metrics, reported, searched_reports
 from jobs.training_set import ListSampler, TrainingLists
 from operators.bundle_manifest import DataSpan, Manifest
@@ -44,6 +46,7 @@ from operators.onnx_scorer import OnnxScorer
 from operators.rank_settings import RankSettings
 from operators.shelf import ShelfBounds
 from operators.statistics import StatisticsSettings
+from operators.stream_models import ModelsSettings
 from operators.user_step import StepSettings
 from schemas.records import Event
 
@@ -89,7 +92,7 @@ class TrainingSettings:
 
 
 class Training:
-    """One training with its settings; `step`, `statistics`, `rank`, `ingest` and `shelf` are the job's.
+    """One training with its settings; `step`, `statistics`, `rank`, `ingest`, `shelf` and `models` are the job's.
 
     Raises `UnknownFeatures` where the settings name a feature that is none, and `DeepMissing` where they want a
     model of users' last items and torch is not installed.
@@ -103,6 +106,8 @@ class Training:
         rank: RankSettings | None = None,
         ingest: IngestSettings | None = None,
         shelf: ShelfBounds | None = None,
+        people: People = VISITORS,
+        models: ModelsSettings = ModelsSettings(),
     ) -> None:
         self._settings = settings
         self._step = step or StepSettings()
@@ -110,6 +115,8 @@ class Training:
         self._rank = rank or RankSettings()
         self._ingest = ingest or IngestSettings()
         self._shelf = shelf or ShelfBounds()
+        self._people = people
+        self._models = models_read(models, [self._rank], features=settings.features)
         # Those of models beside the ranker come of `--deep` alone, and then beside all others.
         refuse_unknown(settings.features, known_features(self._step) - set(DEEP_FEATURES), "the ranker")
         if deep := settings.deep_features:
@@ -145,7 +152,7 @@ class Training:
         """The events and items of files, cleaned by the rules of the job: see `read_training_events`."""
         start = time.perf_counter()
         data = read_training_events(
-            file, items_file, self._ingest, lambda row, rows: progress("read", row, rows), until
+            file, items_file, self._ingest, lambda row, rows: progress("read", row, rows), until, self._people
         )
         self._done("read", start)
         return data
@@ -298,7 +305,7 @@ class Training:
         drawn = np.random.default_rng(settings.seed)
         for low, high, most in ((first, second, settings.lists), (second, len(events), settings.validation)):
             sampled[low + drawn.choice(high - low, min(most, high - low), replace=False)] = True
-        stream = PlainStream(data.items, self._step, self._statistics, self._shelf)
+        stream = PlainStream(data.items, self._step, self._statistics, self._shelf, models=self._models)
         loaded = [None if model is None else model.model() for model in models]
         sampler = ListSampler(stream, factors, self._rank, self._plan, events[first].time, *loaded)
         bought = bought_times(events)

@@ -13,6 +13,7 @@ import typer
 from jobs import options
 from jobs.settings import load
 from jobs.training_events import read_training_events, split
+from jobs.training_people import People
 from jobs.tune_report import TuningProgress, tell
 from jobs.tune_result import Change, Span, Tuning, toml_of
 from jobs.tune_search import Bounds, Search
@@ -63,7 +64,7 @@ def command(
     settings = load(config)
     if not out.resolve().parent.is_dir():
         raise CannotTune(f"--out {out}: there is no folder {out.resolve().parent}")
-    data = read_training_events(file, items, settings.ingest.with_limits())
+    data = read_training_events(file, items, settings.ingest.with_limits(), people=People.by(settings))
     if limit is not None:
         data = replace(data, events=data.events[:limit])
     [cut] = split(data.events, share)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jobs.models_read import models_read
 from jobs.plain_stream import PlainStream
 from jobs.settings import Settings
 from operators.judged_events import JudgedEvents
@@ -21,7 +22,8 @@ class _Stream:
     """One way to learn, and the rankers that read its shelf; `numbers` are their places in the panel."""
 
     def __init__(self, settings: Settings, catalogue: Iterable[Item]) -> None:
-        self.plain = PlainStream(catalogue, settings.step, settings.statistics, settings.shelf)
+        read = models_read(settings.models, [settings.rank])
+        self.plain = PlainStream(catalogue, settings.step, settings.statistics, settings.shelf, models=read)
         self.rankers: list[Ranker] = []
         self.numbers: list[int] = []
 

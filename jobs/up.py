@@ -17,6 +17,8 @@ from schemas.errors import HeadraceError
 HISTORY = Path(__file__).parents[1] / "data" / "online_retail_2010_2011.parquet"
 LIMITS = HISTORY.with_name("online_retail_limits.json")
 DEMO_RATE = "100/s"
+DEMO_SLOTS = {"HEADRACE_SLOTS__PRODUCT__LENGTH": "12", "HEADRACE_SLOTS__CART__LENGTH": "8"}
+"""Slots of the demo beside `home`, where the settings have none: the replay fills `product`, a visitor `cart` too."""
 DEMO_HEAD_START = 60_000
 """Events of the demo's history that are there when one begins to watch: three months of a shop."""
 
@@ -69,14 +71,14 @@ def command(
         )
     with LocalStack(settings, config=config, data="demo" if demo else "data", afresh=fresh or demo) as stack:
         try:
-            _start(stack, demo, rate)
+            _start(stack, demo, rate, slots=bool(settings.slots))
             stack.wait()
         except KeyboardInterrupt:
             print("\nending …", flush=True)
             raise
 
 
-def _start(stack: LocalStack, demo: bool, rate: str) -> None:
+def _start(stack: LocalStack, demo: bool, rate: str, *, slots: bool) -> None:
     say("Logs", str(stack.logs))
     stack.start_compiling()
     server = stack.start_redis()
@@ -85,6 +87,8 @@ def _start(stack: LocalStack, demo: bool, rate: str) -> None:
     say("Kafka", broker.brokers, f"headrace send FILE --brokers {broker.brokers}")
     if demo:
         stack.tell(HEADRACE_INGEST__LIMITS_FILE=str(LIMITS))
+        if not slots:
+            stack.tell(**DEMO_SLOTS)
     say("Flink", f"{stack.start_job()}", "the personalize job runs")
     if demo:
         stack.start_replay(HISTORY, rate, DEMO_HEAD_START)

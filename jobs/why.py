@@ -14,6 +14,7 @@ from jobs.bundle_search import BundleSearch
 from jobs.cells import time_ms
 from jobs.logged_lists import LoggedLists
 from jobs.replay_clock import KafkaUnreachable
+from jobs.send_progress import recorded_time
 from jobs.settings import Settings, SettingsError
 from jobs.user import UserKeys, UserUnknown
 from operators.explanation import ItemReason, ListExplanation
@@ -126,10 +127,16 @@ def _logged(
         found = _of_redis(told, keys)
     if found is None:
         where = f"{source}" if source is not None else f"the topic {told.kafka.recommendations}"
-        raise UserUnknown(
-            f"{keys.uid}: {where} holds no list of this user" + (" of then" if at is not None else "")
-        )
+        raise UserUnknown(f"{keys.uid}: {where} holds no list of this user" + _since(told, keys, at, source))
     return found
+
+
+def _since(told: Settings, keys: UserKeys, at: int | None, source: Path | None) -> str:
+    """From when on there are lists of the user, where none is of `at` or before."""
+    if at is None:
+        return ""
+    first = min((each.at for each in LoggedLists(told.kafka, source, keys.uid)), default=None)
+    return "" if first is None else f" of then; the first is of {recorded_time(first)} UTC"
 
 
 def _of_redis(told: Settings, keys: UserKeys) -> Recommendation | None:

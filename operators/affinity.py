@@ -11,7 +11,7 @@ depends on the catalogue, on other users, or on a clock. A disliking event is a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import hypot, sqrt
 from typing import Literal
@@ -35,6 +35,9 @@ __all__ = [
     "misfit",
     "weights_of",
 ]
+
+WIDEST = 30.0
+"""Log odds beyond which a probability is 0 or 1."""
 
 _NEAR = sqrt(3.0)
 _LONGEST = 3.0
@@ -118,7 +121,7 @@ class AffinitySettings:
 
 
 class AffinityModel:
-    """Learns and answers from the `Affinity` part of a user record; holds nothing of any user itself.
+    """Learns and answers from the `Affinity` part of a user record; no answer depends on what it was asked before.
 
     >>> model = AffinityModel(AffinitySettings())
     >>> user = Affinity()
@@ -137,6 +140,7 @@ class AffinityModel:
         self._least = dict(settings.least_value)
         self._most_disliked = dict(settings.most_disliked_value)
         self._learner = settings.learner()
+        self._unpacked: tuple[bytes, list[float]] = b"", []
 
     def classes(self) -> list[str]:
         """The river classes whose arithmetic is in use, with their settings, for the profile.
@@ -235,17 +239,23 @@ class AffinityModel:
             example = priced(example, price_position(affinity.price, x))
         return sigmoid(self._learner.raw(self._learner.unpack(affinity.weights), example))
 
-    def probabilities(self, affinity: Affinity, categories: Iterable[str]) -> list[tuple[str, float]]:
-        """`probability` of each category, most likely first, ties by name.
+    def log_odds(self, affinity: Affinity, category: str) -> float:
+        """The log odds of `probability` for a category, within ±30; 0 where nothing is learned.
 
-        >>> AffinityModel(AffinitySettings()).probabilities(Affinity(), ["b", "a"])
-        [('a', 0.5), ('b', 0.5)]
+        >>> AffinityModel(AffinitySettings()).log_odds(Affinity(), "Garden")
+        0.0
         """
+        stored = affinity.weights
+        if not stored:
+            return 0.0
         learner = self._learner
-        cells = learner.unpack(affinity.weights)
-        likely = [(category, sigmoid(learner.raw(cells, sketch(category)))) for category in categories]
-        likely.sort(key=lambda pair: (-pair[1], pair[0]))
-        return likely
+        # Many rules and many categories ask of one record: it is unpacked for the first of them.
+        held, cells = self._unpacked
+        if held is not stored:
+            cells = learner.unpack(stored)
+            self._unpacked = stored, cells
+        raw = learner.raw(cells, sketch(category))
+        return WIDEST if raw > WIDEST else -WIDEST if raw < -WIDEST else raw
 
     def recalibrate(self, affinity: Affinity, at: int) -> None:
         """After a drift at time `at` (ms): discount what was learned, and learn faster for a while.

@@ -21,7 +21,12 @@ def some_of(users: UserBatch, rows: NDArray[np.intp]) -> UserBatch:
         for each in fields(users)
         if isinstance(column := getattr(users, each.name), np.ndarray)
     }
-    return replace(users, **columns, states=[users.states[row] for row in rows.tolist()])
+    return replace(
+        users,
+        **columns,
+        states=[users.states[row] for row in rows.tolist()],
+        treated=None if users.treated is None else users.treated.some(rows),
+    )
 
 
 def by_days(users: UserBatch) -> UserBatch:

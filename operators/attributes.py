@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -88,8 +88,20 @@ _NAME_RULE = f"a name is 1 to 64 letters, digits and '_', does not begin with a 
 _ANY = AttributeField()
 
 
+NO_FIELD = "?"
+"""Stands for an attribute that is not declared: its name is the sender's own text."""
+
+
 class BadAttributes(ValueError):  # noqa: N818
-    """A record that cannot be believed: the text names the attribute and the rule, never the value."""
+    """A record that cannot be believed: the text names the attribute, the source and the rule, never the value.
+
+    `field` (a declared name, or NO_FIELD) and `rule` come from the settings alone, so that anybody may read them.
+    """
+
+    def __init__(self, where: str, field: str, rule: str) -> None:
+        super().__init__(f"{where} {rule}")
+        self.field = field
+        self.rule = rule
 
 
 class AttributeKeeper:
@@ -118,12 +130,12 @@ class AttributeKeeper:
         """
         source = event.attributes.get(SOURCE, UNNAMED_SOURCE).strip() or UNNAMED_SOURCE
         if len(source) > self._settings.longest:
-            raise BadAttributes(f"{SOURCE!r} has more than {self._settings.longest} characters")
+            rule = f"the name of its source has more than {self._settings.longest} characters"
+            raise BadAttributes("record:", NO_FIELD, rule)
         given = {name: text for name, text in event.attributes.items() if name != SOURCE}
         if len(given) > self._settings.most:
-            raise BadAttributes(
-                f"{len(given)} attributes in one record; at most {self._settings.most} are kept"
-            )
+            rule = f"it holds more than the {self._settings.most} attributes that a user has at most"
+            raise BadAttributes("record:", NO_FIELD, rule)
         return {
             name: Attribute(self._parsed(name, text, source), source, event.time)
             for name, text in given.items()
@@ -162,31 +174,33 @@ class AttributeKeeper:
 
     def _parsed(self, name: str, text: str, source: str) -> float | str | bool:
         settings = self._settings
-        if not _NAME.fullmatch(name):
-            raise BadAttributes(f"attribute {name[:64]!r} of source {source!r}: {_NAME_RULE}")
         declared = self._fields.get(name)
-        where = f"attribute {name!r} of source {source!r}"
+        where = f"attribute {name[:64]!r} of source {source!r}"
+
+        def bad(rule: str) -> BadAttributes:
+            return BadAttributes(where, NO_FIELD if name not in self._fields else name, rule)
+
+        if not _NAME.fullmatch(name):
+            raise bad(f"is no name: {_NAME_RULE}")
         if declared is None:
             if settings.undeclared == "refuse":
-                raise BadAttributes(
-                    f"{where} is not declared; declared: {', '.join(sorted(self._fields)) or 'none'}"
-                )
+                raise bad(f"is not declared; declared: {', '.join(sorted(self._fields)) or 'none'}")
             declared = _ANY
         if declared.sources and source not in declared.sources:
-            raise BadAttributes(f"{where}: this source may not tell it; {', '.join(declared.sources)} may")
+            raise bad(f"may not be told by this source; {', '.join(declared.sources)} may")
         text = text.strip()
         if text == CLEARED:
             return CLEARED
         if len(text) > settings.longest:
-            raise BadAttributes(f"{where} has more than {settings.longest} characters")
+            raise bad(f"has more than {settings.longest} characters")
         if declared.kind == "bool":
             if text.lower() not in _TRUTH:
-                raise BadAttributes(f"{where} is no truth value; give true or false")
+                raise bad("is no truth value; give true or false")
             return _TRUTH[text.lower()]
         if declared.kind == "number":
-            return _number(text, declared, where)
+            return _number(text, declared, bad)
         if declared.values and text not in declared.values:
-            raise BadAttributes(f"{where} is none of {', '.join(declared.values)}")
+            raise bad(f"is none of {', '.join(declared.values)}")
         return text
 
 
@@ -211,13 +225,13 @@ def attribute_features(settings: AttributeSettings) -> list[Feature]:
     ]
 
 
-def _number(text: str, declared: AttributeField, where: str) -> float:
+def _number(text: str, declared: AttributeField, bad: Callable[[str], BadAttributes]) -> float:
     try:
         number = float(text)
     except ValueError:
-        raise BadAttributes(f"{where} is no number") from None
+        raise bad("is no number") from None
     if not math.isfinite(number) or not declared.low <= number <= declared.high:
-        raise BadAttributes(f"{where} is not from {declared.low:g} to {declared.high:g}")
+        raise bad(f"is not from {declared.low:g} to {declared.high:g}")
     return number
 
 

@@ -36,6 +36,10 @@ class BundleRefused(HeadraceError):  # noqa: N818 (named for what it says)
     """A model bundle that must not serve; the message names what is wrong and the way out."""
 
 
+class BundleRefusedHere(BundleRefused):
+    """The same, by a look at the bundle's folder on this machine: another one may find it good."""
+
+
 class DataSpan(msgspec.Struct, frozen=True, kw_only=True):
     """The events a bundle was made from. Times are event times in ms.
 

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from operators.logistic import sigmoid
 
-_LEAST_SHARE = 1e-4
+LEAST_SHARE = 1e-4
+"""The share that a category counts with which the user was never in, or hardly ever."""
+
 _ROUNDS = 50
 _RIDGE = 1e-3
 """Pulls the curve towards one that tells nothing apart, so that few examples do not make it steep."""
@@ -56,7 +58,7 @@ class Calibration:
     def probability(self, log_odds: float, share: float) -> float:
         """The probability, given the model's log odds and the category's share of the decayed counts."""
         s = self._settings
-        return sigmoid(s.intercept + s.model * log_odds + s.share * log(max(share, _LEAST_SHARE)))
+        return sigmoid(s.intercept + s.model * log_odds + s.share * log(max(share, LEAST_SHARE)))
 
 
 def fit(log_odds: Sequence[float], shares: Sequence[float], labels: Sequence[int]) -> CalibrationSettings:
@@ -74,7 +76,7 @@ def fit(log_odds: Sequence[float], shares: Sequence[float], labels: Sequence[int
     columns = [
         np.ones(len(y)),
         np.asarray(log_odds, np.float64),
-        np.log(np.maximum(np.asarray(shares, np.float64), _LEAST_SHARE)),
+        np.log(np.maximum(np.asarray(shares, np.float64), LEAST_SHARE)),
     ]
     used = [0, 1, 2]
     while True:

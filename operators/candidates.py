@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from operators.arrival_votes import Freshness
 from operators.barred_items import BarredItems
 from operators.due_items import due_items
 from operators.factor_neighbours import FactorNeighbours
+from operators.favourites import favourites
 from operators.retrieval import Limits, ShelfView, UserView, retrieve
 from operators.score_sheet import ScoreSheet, new_sheet
 from operators.second_hop import SecondHop
@@ -19,6 +22,9 @@ from operators.shelf import Shelf
 from operators.user_batch import FAVOURITES, RECENT, UserBatch
 
 DAY = 86_400_000.0
+
+_MOST_KEPT = 4_096
+"""Settings of experiments of which is remembered how many candidates they name."""
 
 SOURCES = (
     "session_knn",
@@ -34,6 +40,10 @@ SOURCES = (
     "embedded",
 )
 """Where candidates come from, in the order of the columns of `Candidates.scores`."""
+
+
+_ALONE = frozenset(SOURCES[4:])
+"""Sources whose column no other one writes: where such a source is off, its column stays clean."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +67,8 @@ class CandidateSettings:
     item. `again` names what the user bought and should be buying again now, whatever lists may hold of it; it scores at
     least `again_least`, an item's category counting as much as `again_prior` of its purchases. `new_arrivals` are of
     the user's favourite categories, halved for every `novelty_half_life` days since they came; what trends gets
-    `novelty` times its score more on the day it comes, halved likewise.
+    `novelty` times its score more on the day it comes, halved likewise. With `expected_categories`, favourite
+    categories are also those where the stream's model expects the user: as if so many events of theirs had been there.
     """
 
     session_knn: int = 60
@@ -92,10 +103,15 @@ class CandidateSettings:
     again_prior: float = 5.0
     novelty: float = 0.0
     novelty_half_life: float = 7.0
+    expected_categories: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.session_reach > 0.0:
             raise ValueError(f"session_reach of {self.session_reach} steps; it must be more than 0")
+        if not 0.0 <= self.expected_categories <= 1_000.0:
+            raise ValueError(
+                f"expected_categories of {self.expected_categories} events; it must be from 0 to 1000"
+            )
         if not self.novelty_half_life > 0.0:
             raise ValueError(f"novelty_half_life of {self.novelty_half_life} days; it must be more than 0")
 
@@ -134,36 +150,38 @@ class Candidates:
 class CandidateFinder:
     """Finds candidates for batches of users. Keeps working memory between calls, so one thread at a time.
 
-    An item is a candidate only while it may be shown to the user (`may_show`) and is not barred.
+    An item is a candidate only while it may be shown to the user (`may_show`) and is not barred. `adapt` is what it
+    makes of settings, those of experiments too, of which how many each source names counts.
     """
 
-    def __init__(self, shelf: Shelf, settings: CandidateSettings, factors: FactorNeighbours) -> None:
+    def __init__(
+        self,
+        shelf: Shelf,
+        settings: CandidateSettings,
+        factors: FactorNeighbours,
+        adapt: Callable[[CandidateSettings], CandidateSettings] = lambda settings: settings,
+    ) -> None:
+        settings = adapt(settings)
         self._shelf = shelf
         self._settings = settings
         self._factors = factors
+        self._named_by = lru_cache(_MOST_KEPT)(lambda other: _named(adapt(other)))
         self._limits = Limits(
-            session_knn=settings.session_knn,
-            covisit=settings.covisit,
-            trending=settings.trending,
-            category_trending=settings.category_trending,
-            factors=settings.factors,
-            newest_sessions=settings.newest_sessions if settings.session_knn else 0,
+            *_columns([_named(settings)], factors),
+            newest_sessions=settings.newest_sessions,
             session_half_life=settings.session_half_life * DAY,
             nearness_power=settings.nearness_power,
             fade=_fade(settings, shelf.bounds.session_items),
             second=settings.second_hop,
             hop=SecondHop(settings.second_hop_seeds, settings.second_hop_below, settings.second_hop_weight),
             everywhere_weight=settings.everywhere_weight,
-            similar=settings.similar,
             few_sessions=settings.few_sessions,
-            together=settings.bought_together,
-            then_bought=settings.view_to_buy,
-            embedded=settings.embedded,
             arrived=Freshness(1.0, settings.novelty_half_life * DAY),
-            new_arrivals=settings.new_arrivals,
             novelty=Freshness(settings.novelty, settings.novelty_half_life * DAY),
         )
         self._scratch: tuple[ScoreSheet, KnnScratch] | None = None
+        self._scratch_fits: tuple[int, ...] = ()
+        self._room = (0, 0)
 
     def find(self, users: UserBatch, barred: BarredItems) -> Candidates:
         """The candidates of a batch. Hold the shelf's lock."""
@@ -172,6 +190,9 @@ class CandidateFinder:
         query = _decayed(settings.query_decay, steps, settings.query_items)
         query[~users.in_session] *= np.float32(settings.earlier_session)
         covisit = _decayed(settings.covisit_decay, steps, settings.covisit_items)
+        limits, row = self._limits_of(users)
+        again = int(limits.named[:, SOURCES.index("again")].max())
+        favourite, share = favourites(users, shelf, settings.expected_categories)
         found = retrieve(
             ShelfView(
                 shelf.catalogue.arrays,
@@ -192,42 +213,73 @@ class CandidateFinder:
                 query,
                 covisit,
                 np.where(users.purchased, np.float32(0.0), covisit),
-                users.favourite,
-                users.favourite_share,
+                favourite,
+                share,
                 users.country,
                 users.market,
                 users.now,
                 users.session,
-                due_items(
-                    users.states, users.now, shelf, settings.again_least, settings.again_prior, settings.again
-                ),
+                due_items(users.states, users.now, shelf, settings.again_least, settings.again_prior, again),
+                row,
             ),
             barred.arrays,
-            self._limits,
-            *self._scratch_for(shelf),
-            settings.most,
+            limits,
+            *self._scratch_for(shelf, again, int(limits.most.max())),
         )
         return Candidates(*found)
 
-    def _scratch_for(self, shelf: Shelf) -> tuple[ScoreSheet, KnnScratch]:
-        """Working memory that fits the arrays of the shelf as they are now."""
+    def _limits_of(self, users: UserBatch) -> tuple[Limits, NDArray[np.int32]]:
+        """The limits of a batch, and int32[m] which row of them counts for each user."""
+        treated = users.treated
+        if treated is None:
+            return self._limits, np.zeros(len(users), np.int32)
+        rows = [self._named_by(each.settings.candidates) for each in treated.treatments]
+        named, most, used = _columns(rows, self._factors)
+        return self._limits._replace(named=named, most=most, used=used), treated.row
+
+    def _scratch_for(self, shelf: Shelf, again: int, most: int) -> tuple[ScoreSheet, KnnScratch]:
+        """Working memory that fits the arrays of the shelf as they are now, and so many items named again and all."""
         items, rows = len(shelf.popularity), len(shelf.sessions.arrays.length)
-        if self._scratch is None or (len(self._scratch[0].slot), len(self._scratch[1].slot)) != (items, rows):
+        self._room = max(self._room[0], again), max(self._room[1], most)
+        fits = (items, rows, *self._room)
+        if self._scratch is None or self._scratch_fits != fits:
+            again, most = self._room
+            self._scratch_fits = fits
             nearest, bounds = self._settings.nearest_sessions, shelf.bounds
             listed = (
                 nearest * bounds.session_items
                 + (RECENT + self._settings.second_hop_seeds) * bounds.neighbours
                 + RECENT * (self._factors.width + 2 * bounds.similar + 2 * bounds.bought)
                 + bounds.new_items
-                + self._settings.again
+                + again
                 + (2 + FAVOURITES) * bounds.trending
             )
             longest = int(shelf.sessions.postings.arrays.longest[0])
             self._scratch = (
-                new_sheet(items, max(min(items, listed), self._settings.most)),
+                new_sheet(items, max(min(items, listed), most)),
                 knn_scratch(rows, min(rows, RECENT * longest), nearest),
             )
         return self._scratch
+
+
+def _named(settings: CandidateSettings) -> list[int]:
+    """How many candidates each source names, in the order of `SOURCES`, and behind them how many all of them may."""
+    return [*(int(getattr(settings, source)) for source in SOURCES), settings.most]
+
+
+def _columns(
+    named: list[list[int]], factors: FactorNeighbours
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The columns `named`, `most` and `used` of `Limits`; arrays of another layout would have the loop compiled anew.
+
+    Used are those of sources that are on for any row, and have something to speak from.
+    """
+    asked = np.array([row[:-1] for row in named], np.int64)
+    on = {source for source, most in zip(SOURCES, asked.max(axis=0).tolist(), strict=True) if most}
+    if factors.is_empty:
+        on.discard("factors")
+    used = [column for column, source in enumerate(SOURCES) if source in on or source not in _ALONE]
+    return asked, np.array([row[-1] for row in named], np.int64), np.array(used, np.int64)
 
 
 def _steps_ago(users: UserBatch) -> NDArray[np.int64]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class CodeBook:
     """At most `most` names. Beyond that, `add` answers -1 and counts the name as refused.
@@ -23,6 +25,11 @@ class CodeBook:
     def code(self, name: str) -> int:
         """The name's code, -1 where it has none."""
         return self._codes.get(name, -1)
+
+    def codes(self, names: Iterable[str]) -> list[int]:
+        """`code` of each name."""
+        code = self._codes.get
+        return [code(name, -1) for name in names]
 
     def add(self, name: str) -> int:
         """The name's code, a new one where it had none and there is room; else -1."""

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from operators.item_selector import ItemSelector
+from operators.named_tables import refuse_unknown
 from schemas.errors import HeadraceError
 from schemas.records import Control
 
@@ -153,10 +154,7 @@ def rule_of_control(control: Control) -> ContextRule | None:
 def _refuse_unknown(table: Any, kind: type, place: str) -> None:
     if not isinstance(table, Mapping):
         return
-    known = {each.name for each in fields(kind)} - {"name"}
-    if strange := sorted(set(table) - known):
-        where = place or "it"
-        raise ValueError(f'{where} has no "{strange[0]}"; it may have: {", ".join(sorted(known))}')
+    refuse_unknown(table, {each.name for each in fields(kind)} - {"name"}, place or "it")
 
 
 def _within(hour: int, begin: int, end: int) -> bool:

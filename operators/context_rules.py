@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from importlib import resources
 from typing import Any
 
 import msgspec
 
 from operators.context_rule import MOST_RULES, ContextRule, RuleRefused, rule_of, rule_of_control
+from operators.in_force import InForce, record_reader
 from operators.named_tables import named_tables
 from schemas.records import Control
 
@@ -30,18 +31,8 @@ class RuleRecord(msgspec.Struct, tag="rule", frozen=True, kw_only=True):
 
 encode_rule = msgspec.json.Encoder().encode
 """A record as it is stored."""
-_decode = msgspec.json.Decoder(RuleRecord).decode
-
-
-def decode_rule(stored: bytes) -> RuleRecord:
-    """The record of `encode_rule`. Raises `RuleRefused` for one of a later release, or that is none."""
-    try:
-        record = _decode(stored)
-    except msgspec.DecodeError as error:
-        raise RuleRefused(f"a rule in Redis is unreadable: {error}") from None
-    if record.v > RECORD_VERSION:
-        raise RuleRefused(f"a rule in Redis has version {record.v}; this release reads {RECORD_VERSION}")
-    return record
+decode_rule = record_reader(RuleRecord, RECORD_VERSION, "a rule", RuleRefused)
+"""The record of `encode_rule`. Raises `RuleRefused` for one of a later release, or that is none."""
 
 
 def record_of_rule(control: Control) -> RuleRecord:
@@ -51,7 +42,7 @@ def record_of_rule(control: Control) -> RuleRecord:
     return RuleRecord(name=control.name, version=control.version, rule=body)
 
 
-class RulesInForce:
+class RulesInForce(InForce[RuleRecord, ContextRule]):
     """The rules of the settings, and in their place or beside them those of the newest records.
 
     >>> rules = RulesInForce(ready_rules())
@@ -62,32 +53,7 @@ class RulesInForce:
     """
 
     def __init__(self, settings: Iterable[ContextRule]) -> None:
-        self._settings = {rule.name: rule for rule in settings}
-        self._told: dict[str, tuple[RuleRecord, ContextRule | None]] = {}
-        _refuse_too_many(self.all())
-
-    def offer(self, record: RuleRecord) -> bool:
-        """Take a record; False where a newer one is there. Raises `RuleRefused`: what was in force stays."""
-        held = self._told.get(record.name)
-        if held is not None and held[0].version > record.version:
-            return False
-        rule = None if record.rule is None else rule_of(record.name, record.rule)
-        told = self._told | {record.name: (record, rule)}
-        _refuse_too_many(self._in_force(told))
-        self._told = told
-        return True
-
-    def all(self) -> tuple[ContextRule, ...]:
-        """The rules in force, by name."""
-        return self._in_force(self._told)
-
-    def records(self) -> list[RuleRecord]:
-        """The newest record of every name."""
-        return [record for record, _ in self._told.values()]
-
-    def _in_force(self, told: Mapping[str, tuple[RuleRecord, ContextRule | None]]) -> tuple[ContextRule, ...]:
-        rules = self._settings | {name: rule for name, (_, rule) in told.items() if rule is not None}
-        return tuple(rules[name] for name in sorted(rules) if rules[name].enabled)
+        super().__init__(settings, _rule_in, _refuse_too_many)
 
 
 def rules_of_file(text: str, source: str) -> tuple[ContextRule, ...]:
@@ -107,6 +73,10 @@ def ready_rules() -> tuple[ContextRule, ...]:
     """
     text = resources.files("operators").joinpath("context_rules.toml").read_text("utf-8")
     return rules_of_file(text, "context_rules.toml")
+
+
+def _rule_in(record: RuleRecord) -> ContextRule | None:
+    return None if record.rule is None else rule_of(record.name, record.rule)
 
 
 def _refuse_too_many(rules: tuple[ContextRule, ...]) -> None:

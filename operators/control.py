@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
 
+from operators.bundle_manifest import BundleRefusedHere
 from operators.dead_letters import Rejected
 from operators.ingest_settings import IngestSettings
 from operators.item_facts import Catalogue, ItemFacts, facts_of
@@ -39,7 +41,11 @@ def key_of(control: Control) -> str:
 
 
 class ControlStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a control message: a JSON message of the control-status topic."""
+    """What became of a control message: a JSON message of the control-status topic.
+
+    `host` names the machine where a bundle was refused: elsewhere it may be in force. Records that are refused are
+    told there too (`operators.attribute_refusals`): `refused` is how many.
+    """
 
     v: int = 1
     kind: str
@@ -47,18 +53,21 @@ class ControlStatus(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     applied: bool
     reason: str = ""
+    host: str | msgspec.UnsetType = msgspec.UNSET
+    refused: int | msgspec.UnsetType = msgspec.UNSET
 
 
 @dataclass(frozen=True)
 class Applied:
     """What a message changed: the entry to keep in broadcast state, and the status to announce.
 
-    `kind` is that of a control message that was put in force.
+    `kind` is that of a control message that was put in force. A status `of_host` speaks of this machine alone.
     """
 
     entry: tuple[str, bytes] | None = None
     status: bytes | None = None
     kind: str | None = None
+    of_host: bool = False
 
 
 NOTHING = Applied()
@@ -117,6 +126,8 @@ class Configuration:
             return _refused(control, f"kind {control.kind!r} is not known; known: {known}")
         try:
             taker(control)
+        except BundleRefusedHere as why:
+            return _refused(control, str(why), of_host=True)
         except (HeadraceError, ValueError) as why:
             return _refused(control, str(why))
         self._versions[key] = control.version
@@ -171,13 +182,21 @@ def schema_taker(book: SchemaBook) -> Take:
     return take
 
 
-def _refused(control: Control, reason: str) -> Applied:
+def _refused(control: Control, reason: str, *, of_host: bool = False) -> Applied:
     logger.warning("control %s %s v%d is refused: %s", control.kind, control.name, control.version, reason)
-    return Applied(status=_status(control, applied=False, reason=reason))
+    host = socket.gethostname() if of_host else msgspec.UNSET
+    return Applied(status=_status(control, applied=False, reason=reason, host=host), of_host=of_host)
 
 
-def _status(control: Control, *, applied: bool, reason: str = "") -> bytes:
+def _status(
+    control: Control, *, applied: bool, reason: str = "", host: str | msgspec.UnsetType = msgspec.UNSET
+) -> bytes:
     status = ControlStatus(
-        kind=control.kind, name=control.name, version=control.version, applied=applied, reason=reason
+        kind=control.kind,
+        name=control.name,
+        version=control.version,
+        applied=applied,
+        reason=reason,
+        host=host,
     )
     return msgspec.json.encode(status)

@@ -74,11 +74,13 @@ def _nothing(users: int) -> DueItems:
 
 
 @compiled_in_place
-def name_due(due: DueItems, user: int, screen: Screen, sheet: ScoreSheet, listed: int) -> tuple[int, int]:
-    """Name the due items of a user, though they are barred by their hash; not those barred by their number. (How many
-    are listed, how many named.)"""
+def name_due(
+    due: DueItems, user: int, limit: int, screen: Screen, sheet: ScoreSheet, listed: int
+) -> tuple[int, int]:
+    """Name the `limit` best due items of a user, though they are barred by their hash; not those barred by number.
+    (How many are listed, how many named.)"""
     named = 0
-    for k in range(due.start[user], due.start[user + 1]):
+    for k in range(due.start[user], min(due.start[user] + limit, due.start[user + 1])):
         item = due.item[k]
         place = place_of(sheet.slot, sheet.item, listed, item)
         if place < 0:

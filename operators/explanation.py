@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from operators.bundle import Bundle
 from operators.contributions import of_features, of_sources
+from operators.held_rules import RuleEffects
 from operators.item_hash import has_item_hash
 from operators.ranker import SCORE_DIGITS
 from operators.reasons import NEW
@@ -41,7 +42,8 @@ class FeatureShare(msgspec.Struct, frozen=True):
 class ItemReason(msgspec.Struct, frozen=True, kw_only=True):
     """Why an item is at its place (from 1), or why it is at none (0).
 
-    `rank` is its place among all candidates before rules, None where inputs were not logged or it was none.
+    `rank` is its place among all candidates that context rules left, None where inputs were not logged or it was
+    none.
     `notes` are sentences: the rules that put it there, kept it out or could not be looked at.
     """
 
@@ -75,10 +77,12 @@ class ListExplanation:
         self._weights = dict(weights)
         self._user: UserState | None = None
         self._ranks: dict[str, int] = {}
+        self._effects: RuleEffects | None = None
         if inputs is not None:
             self._weights = dict(inputs.making.settings.get("blend", weights))
             self._user = decode_state(inputs.user)
-            order = _order(inputs)
+            self._effects = RuleEffects(inputs)
+            order = _order(inputs, self._effects)
             self._ranks = {inputs.items[row]: rank for rank, row in enumerate(order, start=1)}
 
     @property
@@ -113,6 +117,7 @@ class ListExplanation:
         said.append(
             f"Only what may be shown {'in ' + user.country if user.country else 'anywhere'}, one of a group."
         )
+        said += self._effects.sentences() if self._effects is not None else ()
         if more.tried:
             drawn = ", ".join(sorted({inputs.items[tried.item] for tried in more.tried}))
             said.append(f"Of {more.pool} new items these were drawn for later places: {drawn}.")
@@ -130,17 +135,17 @@ class ListExplanation:
 
     def absent(self, item_id: str) -> ItemReason:
         """Why an item is not in the list."""
-        rank = self._ranks.get(item_id)
+        rank, row = self._ranks.get(item_id), self._row_of(item_id)
         shares: Sequence[SourceShare] = ()
         score = None
-        if self.inputs is not None and rank is not None:
-            row = self.inputs.items.index(item_id)
+        if self.inputs is not None and self._effects is not None and row is not None:
             said = zip(self.inputs.sources, self.inputs.said[row].tolist(), strict=True)
             shares = self._sources({name: value for name, value in said if value})
-            score = float(self.inputs.scores[row])
+            score = float(self._effects.scores[row])
         return ItemReason(
             item_id=item_id, place=0, score=score, why="", rank=rank, sources=shares,
-            features=self._features([item_id]).get(item_id, ()), notes=self._why_not(item_id, rank),
+            features=self._features([item_id]).get(item_id, ()),
+            notes=[*self._why_not(item_id, rank), *self._moved(item_id)],
         )  # fmt: skip
 
     def _listed(self, place: int, item: ScoredItem, features: Sequence[FeatureShare]) -> ItemReason:
@@ -149,6 +154,7 @@ class ListExplanation:
             notes.append("put here for being new: nobody's taste spoke for it, and the score is its place's")
         elif not item.sources:
             notes.append("filled in: no source named it, and it has no score")
+        notes += self._moved(item.item_id)
         return ItemReason(
             item_id=item.item_id, place=place, score=item.score, why=item.why,
             rank=self._ranks.get(item.item_id), sources=self._sources(item.sources), features=features, notes=notes,
@@ -194,6 +200,8 @@ class ListExplanation:
             return ["it is not in the list; the list was logged without its inputs, so why is not known"]
         if rank is not None:
             return [self._outranked(inputs, item_id, rank)]
+        if self._effects is not None and (row := self._row_of(item_id)) is not None:
+            return [self._effects.why_out(row)]
         settings = inputs.making.settings
         if settings.get("exclude_bought", True) and has_item_hash(user.bought, item_id):
             return ["barred: the user bought it (rank.exclude_bought)"]
@@ -206,6 +214,17 @@ class ListExplanation:
                 ]
             return ["it was not a candidate: no source named it among its best"]
         return ["it was not a candidate: no source named it among its best, or it might not be shown"]
+
+    def _row_of(self, item_id: str) -> int | None:
+        """The row of an item among the candidates."""
+        inputs = self.inputs
+        if inputs is None or item_id not in inputs.items[: len(inputs.scores)]:
+            return None
+        return inputs.items.index(item_id)
+
+    def _moved(self, item_id: str) -> list[str]:
+        row = self._row_of(item_id)
+        return self._effects.moved(row) if self._effects is not None and row is not None else []
 
     def _outranked(self, inputs: ListInputs, item_id: str, rank: int) -> str:
         """Why a candidate is in no place."""
@@ -222,10 +241,11 @@ class ListExplanation:
         return f"ranked {rank} of {len(inputs.scores)}; the list has {length} places"
 
 
-def _order(inputs: ListInputs) -> list[int]:
-    """The candidates from best to worst, as `select` takes them: by score, then by id."""
-    scores: NDArray[np.float32] = np.where(np.isnan(inputs.scores), -np.inf, inputs.scores).astype(np.float32)
-    ids = inputs.items
-    return sorted(
-        range(len(scores)), key=lambda row: (-scores[row], ids[row].encode("utf-8", "surrogatepass"))
+def _order(inputs: ListInputs, effects: RuleEffects) -> list[int]:
+    """The candidates that rules left from best to worst, as `select` takes them: by score, then by id."""
+    scores: NDArray[np.float32] = np.where(np.isnan(effects.scores), -np.inf, effects.scores).astype(
+        np.float32
     )
+    ids = inputs.items
+    left = np.flatnonzero(~effects.out).tolist()
+    return sorted(left, key=lambda row: (-scores[row], ids[row].encode("utf-8", "surrogatepass")))

@@ -41,6 +41,11 @@ class FactorNeighbours:
         return cls([], np.zeros((0, 1), np.int32), np.zeros((0, 1), np.float32))
 
     @property
+    def is_empty(self) -> bool:
+        """Whether it knows no item, as without a bundle."""
+        return not self._rows
+
+    @property
     def width(self) -> int:
         """Neighbours of an item at most."""
         return int(self._neighbours.shape[1])

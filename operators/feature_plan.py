@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from operators.affinity_columns import CategoryProbability
 from operators.candidates import Candidates
 from operators.features import BLOCKS, FEATURES, Scene
 from operators.profile_columns import profile_block, readable
@@ -55,6 +56,7 @@ class FeaturePlan:
     def __init__(self, names: Sequence[str] = FEATURES, step: StepSettings = StepSettings()) -> None:
         refuse_unknown(names, known_features(step), "the ranker")
         self.names = tuple(names)
+        self._probability = CategoryProbability(step)
         wanted = frozenset(names)
         self._blocks = [block for block in BLOCKS if not wanted.isdisjoint(block.names)]
         profile = readable(step)
@@ -81,7 +83,7 @@ class FeaturePlan:
         number (-1, or beyond its end: none), as in `FactorArrays`; `sequence` and `autoencoder` are the
         bundle's models of users' last items, without which their features are 0. The caller holds the shelf's lock.
         """
-        scene = Scene(candidates, users, shelf, factor_row, factors, sequence, autoencoder)
+        scene = Scene(candidates, users, shelf, factor_row, factors, sequence, self._probability, autoencoder)
         # Of fewer than two rows numpy says that parts of them are contiguous: other types, compiled anew for seconds.
         rows = np.empty((max(len(candidates), 2), self._width), np.float32)
         column = 0

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from operators.affinity_columns import CategoryProbability
 from operators.candidates import SOURCES, Candidates
 from operators.feature_columns import (
     fill_affinity,
@@ -31,6 +32,7 @@ from operators.place_columns import PLACE, fill_country, local_times
 from operators.sequence_columns import fill_sequence
 from operators.sequence_model import SequenceModel
 from operators.shelf import Shelf
+from operators.stream_columns import STREAM_FEATURES, fill_stream
 from operators.user_batch import UserBatch
 
 _FIRST = 6
@@ -47,6 +49,7 @@ _POPULARITY = ("popularity", "session_popularity")
 _PRICE = ("price_gap", "price_distance")
 _CATEGORIES = ("category_share", "recent_category_share", "same_category_as_last")
 _AFFINITY = ("category_affinity",)
+_PROBABILITY = ("category_probability",)
 _FACTORS = ("factor_fit", "factor_fit_last")
 _ANCHOR = ("anchor_nearness", "anchor_age", "anchor_bought")
 _FORMER = ("user_events", "session_depth")
@@ -80,7 +83,8 @@ class Scene:
     shelf: Shelf
     factor_row: NDArray[np.int32]
     factors: NDArray[np.float32]
-    sequence: SequenceModel | None = None
+    sequence: SequenceModel | None
+    probability: CategoryProbability
     autoencoder: SequenceModel | None = None
 
     @cached_property
@@ -128,6 +132,10 @@ def _affinity(at: Scene, out: NDArray[np.float32]) -> None:
     fill_affinity(
         found.item, found.start, at.users.affinity, catalogue.arrays.category, catalogue.sketches, out
     )
+
+
+def _probability(at: Scene, out: NDArray[np.float32]) -> None:
+    at.probability.fill(at.candidates, at.users, at.shelf, out)
 
 
 def _factors(at: Scene, out: NDArray[np.float32]) -> None:
@@ -184,6 +192,10 @@ def _autoencoder(at: Scene, out: NDArray[np.float32]) -> None:
     fill_sequence(found.item, found.start, at.factor_row, model.numbers, model.vectors, users, out)
 
 
+def _stream(at: Scene, out: NDArray[np.float32]) -> None:
+    fill_stream(at.candidates, at.users, at.shelf, out)
+
+
 def _place(at: Scene, out: NDArray[np.float32]) -> None:
     found, users, shelf = at.candidates, at.users, at.shelf
     fill_users(found.start, local_times(users.states, users.now), out)
@@ -196,6 +208,7 @@ BLOCKS = (
     Block(_PRICE, _price),
     Block(_CATEGORIES, _categories),
     Block(_AFFINITY, _affinity),
+    Block(_PROBABILITY, _probability),
     Block(_FACTORS, _factors),
     Block(_ANCHOR, _anchor),
     Block(_FORMER, _former),
@@ -205,6 +218,7 @@ BLOCKS = (
     Block(AUTOENCODER_FEATURES, _autoencoder),
     Block(PLACE, _place),
     Block(_MORE_SOURCES, _more_sources),
+    Block(STREAM_FEATURES, _stream),
 )
 """All features but those that read the profile (operators/profile_columns.py)."""
 
@@ -216,7 +230,8 @@ FEATURES: tuple[str, ...] = (
     *(
         name
         for block in BLOCKS
-        if block.names not in (_FORMER, PLACE, _MORE_SOURCES) and block.names[0] not in DEEP_FEATURES
+        if block.names not in (_FORMER, _AFFINITY, PLACE, STREAM_FEATURES, _MORE_SOURCES)
+        and block.names[0] not in DEEP_FEATURES
         for name in block.names
     ),
     PROFILE + "events",
@@ -235,8 +250,9 @@ FEATURES: tuple[str, ...] = (
 - `category_share`: share of the item's top-level category in the user's decayed counts, 0 outside their
   favourites; `recent_category_share`: share of the recent items with the very same category;
   `same_category_as_last`: 1 for the last item's category, 0.5 for the same top level.
-- `category_affinity`: the online model's probability for the item's category alone, 0.5 where nothing is
-  learned.
+- `category_probability`: how likely the user's next engaging event is in the item's category, as rules and the
+  profile read it (operators/calibrated_affinity.py). Earlier bundles know `category_affinity`: what the linear
+  part of the user's model says alone, not calibrated, 0.5 where nothing is learned.
 - `factor_fit`: cosine of the item's factors with the user folded in, which is the mean of the recent items'
   factors weighted by `FOLD_IN_DECAY` to the power of their place; `factor_fit_last`: with the last item's
   factors.

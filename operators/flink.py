@@ -16,9 +16,10 @@ from operators.bundle_reference import MODEL
 from operators.context_rule import RULE
 from operators.control import Configuration, kept_of_kind
 from operators.dead_letters import Rejected
+from operators.experiment import EXPERIMENT
 from operators.flink_asides import Asides
 from operators.flink_counts import StepCounts
-from operators.flink_key import OURS, UNUSABLE
+from operators.flink_refusals import Aside, Refusals
 from operators.flink_rows import REFERENCE, Cells, beside, message, purchase_row, user_row
 from operators.flink_settings import StepFunctionSettings
 from operators.flink_state import bytes_state, kept_for, subtask_of
@@ -40,7 +41,8 @@ from operators.refresh_request import (
     encode_request,
 )
 from operators.segments import Transition
-from operators.user_step import BAD_ATTRIBUTES, LATE, StepOutcome
+from operators.stream_summary import Summariser
+from operators.user_step import LATE, StepOutcome
 from operators.waking import Waking
 from schemas.pseudonym import Pseudonym
 from schemas.reason import Reason
@@ -53,6 +55,9 @@ END_OF_TIME = 2**63 - 2
 
 QUIET_MS = 5_000
 """A user's profile and segments are published at most so often where no list is made."""
+
+FOR_WORKERS = (MODEL, RULE, EXPERIMENT)
+"""Kinds of control messages that are the rank workers' to follow."""
 
 CONFIGURATION = MapStateDescriptor("configuration", Types.STRING(), Types.PICKLED_BYTE_ARRAY())
 
@@ -75,7 +80,13 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         self._backfill = Backfill(settings.backfill)
         self._clock = IdleClock(now=_now())
         takers = FollowingControl(
-            self._following, settings.segments, settings.following.traffic, self._backfill, self._clock
+            self._following,
+            settings.segments,
+            settings.following.traffic,
+            self._backfill,
+            self._clock,
+            settings.context_rules,
+            settings.experiments,
         ).takers()
         self._configuration.give(takers)
         for item in settings.preload.items():
@@ -89,30 +100,28 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         self._pressure = Pressure(settings.pressure) if settings.pressure else None
         self._lake = LakeRows(settings.lake) if settings.lake.folder else None
         self._first_subtask = subtask_of(runtime_context) == 0
-        self._counts = StepCounts(runtime_context.get_metrics_group().add_group("headrace"))
+        group = runtime_context.get_metrics_group().add_group("headrace")
+        self._counts = StepCounts(group)
+        summaries = Summariser(settings.stream_drift.batch_events)
         self._asides = Asides(
-            settings, self._following, self._configuration.catalogue, self._backfill, self._counts
+            settings, self._following, self._configuration.catalogue, self._backfill, self._counts, summaries
         )
+        self._refusals = Refusals(settings.events_topic, settings.dead_letters_topic, group, summaries)
 
-    def process_element(self, row: Row, ctx: KeyedBroadcastProcessFunction.ReadOnlyContext) -> Iterator[Row]:
+    def process_element(
+        self, row: Row, ctx: KeyedBroadcastProcessFunction.ReadOnlyContext
+    ) -> Iterator[Row | Aside]:
         if not self._restored:
             yield from self._restore(ctx)
         payload = row[0]
         now = _now()
+        if now >= self._asides.refusals.due:
+            yield from self._asides.told_late(now)
         # A record without a timestamp has a negative one.
         record_time = stamped if (stamped := ctx.timestamp()) >= 0 else now
         event = self._ingest.accept(payload, record_time, now)
-        if (
-            isinstance(event, Event)
-            and not payload.startswith(OURS)
-            and ctx.get_current_key().startswith(UNUSABLE)
-        ):
-            # It became readable between the key selector and here: its user's record is elsewhere.
-            event = Rejected(
-                Reason.UNKNOWN_SCHEMA, "its schema became known too late to find its user; send it again"
-            )
         if isinstance(event, Rejected):
-            yield from self._asides.rejected(event, row, record_time)
+            yield from self._refusals.refuse(event, row, record_time)
             return
         stored = self._state.value()
         if stored is None:
@@ -131,7 +140,7 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         followed = self._following.update(user, event, window)
         outcome = followed.outcome
         if outcome.refused is not None:
-            yield from self._refuse(outcome, user, event, row, record_time)
+            yield from self._refuse(outcome, user, event, row, record_time, now)
             return
         self._counts.accept(event, followed)
         self._clock.met(event.time, now)
@@ -170,6 +179,8 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         now = _now()
         user = decode_state(stored)
         timers = ctx.timer_service()
+        if now >= self._asides.refusals.due:
+            yield from self._asides.told_late(now)
         if self._settings.refresh_at_end:
             transitions = self._following.advance(user, self._clock.latest or user.last)
             yield from self._asides.segments(user.uid, transitions)
@@ -191,9 +202,9 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
             applied = self._configuration.apply_control(payload)
         if applied.entry is not None:
             ctx.get_broadcast_state(CONFIGURATION).put(*applied.entry)
-        if applied.status is not None and self._first_subtask:
+        if applied.status is not None and (self._first_subtask or applied.of_host):
             yield message(self._settings.control_status_topic, applied.status)
-        if applied.kind in (MODEL, RULE) and self._first_subtask:
+        if applied.kind in FOR_WORKERS and self._first_subtask:
             yield beside(REFERENCE, REFERENCE, bytes(payload))
 
     def _category_of(self, item_id: str) -> str:
@@ -203,15 +214,16 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         """Take configuration up again after a restart: broadcast state is to be had with an element only.
 
         What was in force and is not any more is told by every subtask: a bundle may be gone from one machine alone.
-        Which model serves, and which rules, is told again, since Redis may have been emptied meanwhile.
+        Which model serves, which rules and experiments, is told again, since Redis may have been emptied meanwhile.
         """
         self._restored = True
         kept = dict(ctx.get_broadcast_state(CONFIGURATION).items())
         for status in self._configuration.restore(kept):
             yield message(self._settings.control_status_topic, status)
         if self._first_subtask:
-            for offer in (*kept_of_kind(kept, MODEL), *kept_of_kind(kept, RULE)):
-                yield beside(REFERENCE, REFERENCE, offer)
+            for kind in FOR_WORKERS:
+                for offer in kept_of_kind(kept, kind):
+                    yield beside(REFERENCE, REFERENCE, offer)
 
     def _ask(
         self,
@@ -326,14 +338,15 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         yield _request(user, encode_state(user), now, FORGET)
 
     def _refuse(
-        self, outcome: StepOutcome, user: UserState, event: Event, row: Row, record_time: int
-    ) -> Iterator[Row]:
+        self, outcome: StepOutcome, user: UserState, event: Event, row: Row, record_time: int, now: int
+    ) -> Iterator[Row | Aside]:
         if outcome.refused == LATE:
             behind = f"{user.last - event.time} ms behind the user's latest event"
-            yield from self._asides.rejected(Rejected(Reason.LATE, behind), row, record_time)
-        elif outcome.refused == BAD_ATTRIBUTES:
-            bad = Rejected(Reason.BAD_ATTRIBUTES, outcome.detail)
-            yield from self._asides.rejected(bad, row, record_time)
+            yield from self._refusals.refuse(Rejected(Reason.LATE, behind), row, record_time)
+        elif outcome.bad is not None:
+            bad = Rejected(Reason.BAD_ATTRIBUTES, str(outcome.bad))
+            yield from self._refusals.refuse(bad, row, record_time)
+            yield from self._asides.bad_attributes(outcome.bad, now)
         else:
             self._counts.duplicates.inc()
 

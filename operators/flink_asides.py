@@ -1,4 +1,4 @@
-"""What leaves the user step beside lists: segments told, drift, dead letters, and what models and detectors hear."""
+"""What leaves the user step beside lists: segments told, drift, and what models and detectors hear."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from collections.abc import Iterator, Sequence
 
 from pyflink.common import Row
 
+from operators.attribute_refusals import AttributeRefusals
+from operators.attributes import BadAttributes
 from operators.backfill import Backfill
-from operators.dead_letters import Rejected, dead_letter
 from operators.flink_counts import StepCounts
 from operators.flink_rows import EXAMPLES, STREAM, UNTOLD, WATCH, beside, message, segment_row
 from operators.flink_settings import StepFunctionSettings
 from operators.following import Followed, Following
-from operators.item_facts import NOTHING_KNOWN, Catalogue
-from operators.model_example import encode_example, example_of, is_sampled
+from operators.item_facts import Catalogue
+from operators.model_example import encode_example, sampled_example
 from operators.pool_batches import PoolBatches
 from operators.segments import Transition
 from operators.stream_models import MODELS
 from operators.stream_summary import Summariser, encode_summary
-from schemas.codec import DEAD_LETTERS, DRIFT_ALERTS, SEGMENT_CHANGES
+from schemas.codec import DRIFT_ALERTS, SEGMENT_CHANGES
 from schemas.records import DriftAlert, Event, SegmentChange
 from schemas.state import UserState
 
@@ -33,14 +34,16 @@ class Asides:
         catalogue: Catalogue,
         backfill: Backfill,
         counts: StepCounts,
+        summaries: Summariser,
     ) -> None:
         self._settings = settings
         self._following = following
         self._catalogue = catalogue
         self._backfill = backfill
         self._counts = counts
-        self._summaries = Summariser(settings.stream_drift.batch_events)
+        self._summaries = summaries
         self._pools = PoolBatches()
+        self.refusals = AttributeRefusals()
 
     def segments(self, uid: str, transitions: Sequence[Transition]) -> Iterator[Row]:
         """Segments entered and left."""
@@ -69,14 +72,9 @@ class Asides:
 
         To be asked before the user's record follows the event.
         """
-        if (
-            event.item_id is None
-            or not is_sampled(event.event_id, self._settings.models.rate)
-            or self._following.model.label(event.type, event.value) <= 0
-        ):
-            return None
-        category = self._catalogue.get(event.item_id, NOTHING_KNOWN).category
-        return encode_example(example_of(user, event, category))
+        rate, label = self._settings.models.rate, self._following.model.label
+        example = sampled_example(user, event, self._catalogue, rate, label)
+        return None if example is None else encode_example(example)
 
     def heard(self, event: Event, followed: Followed, example: bytes | None) -> Iterator[Row]:
         """What models and detectors are to hear of an event: of a bot's, nothing."""
@@ -94,10 +92,13 @@ class Asides:
             pool, batch = full_pool
             yield beside(pool, WATCH, batch)
 
-    def rejected(self, rejected: Rejected, row: Row, record_time: int) -> Iterator[Row]:
-        """A dead letter, with the bytes of the source's row as they came."""
-        self._counts.rejected[rejected.reason].inc()
-        letter = dead_letter(rejected, row[0], self._settings.events_topic, row[1], row[2], record_time)
-        yield message(self._settings.dead_letters_topic, DEAD_LETTERS.encode(letter))
-        if (full := self._summaries.reject(record_time)) is not None:
-            yield beside(STREAM, WATCH, encode_summary(full))
+    def bad_attributes(self, bad: BadAttributes, now: int) -> Iterator[Row]:
+        """A word to everybody on a record of attributes that cannot be believed."""
+        status = self.refusals.take(bad, now)
+        if status is not None:
+            yield message(self._settings.control_status_topic, status)
+
+    def told_late(self, now: int) -> Iterator[Row]:
+        """How many more such records there were, where it is time to say so."""
+        for status in self.refusals.take_due(now):
+            yield message(self._settings.control_status_topic, status)

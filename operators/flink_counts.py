@@ -1,12 +1,11 @@
-"""The user step's metrics in Flink."""
+"""The metrics in Flink of the user step, and of the detectors beside it."""
 
 from __future__ import annotations
 
 from pyflink.metrics import Counter, MetricGroup
 
 from operators.following import Followed
-from schemas.reason import Reason
-from schemas.records import EVENT_TYPES, Event
+from schemas.records import EVENT_TYPES, POOL, STREAM, DriftAlert, Event
 from schemas.traffic_state import ALL_REASONS, reasons
 
 
@@ -40,8 +39,7 @@ class StepCounts:
         self.interval = Level(group.counter("refresh_interval_ms"))
         self.budget = Level(group.counter("refresh_budget_per_s"))
         self._unknown_types = group.counter("unknown_types")
-        rejected, kept_out = group.add_group("rejected"), group.add_group("kept_out")
-        self.rejected = {reason: rejected.counter(str(reason)) for reason in Reason}
+        kept_out = group.add_group("kept_out")
         self._kept_out = {reason: kept_out.counter(reason) for reason in ALL_REASONS}
 
     def accept(self, event: Event, followed: Followed) -> None:
@@ -52,3 +50,15 @@ class StepCounts:
         if followed.verdict.tagged:
             for reason in reasons(followed.verdict.marks):
                 self._kept_out[reason].inc()
+
+
+class WatchCounts:
+    """Counters of the detectors of pools and of the whole stream; `requests` are those for a retraining."""
+
+    def __init__(self, group: MetricGroup) -> None:
+        self._alerts = {POOL: group.counter("drifts_of_pools"), STREAM: group.counter("drifts_of_stream")}
+        self.requests = group.counter("retrain_requests")
+
+    def alert(self, alert: DriftAlert) -> None:
+        """Count an alert that is told."""
+        self._alerts[alert.scope].inc()

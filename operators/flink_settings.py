@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from operators.backfill import BackfillSettings
+from operators.context_rule import ContextRule
+from operators.experiment import Experiment
 from operators.following import FollowingSettings
 from operators.ingest_settings import IngestSettings
 from operators.lake_row import LakeSettings
@@ -30,6 +32,8 @@ class StepFunctionSettings:
     ingest: IngestSettings = IngestSettings()
     following: FollowingSettings = FollowingSettings()
     segments: tuple[SegmentRule, ...] = ()
+    context_rules: tuple[ContextRule, ...] = ()
+    experiments: tuple[Experiment, ...] = ()
     backfill: BackfillSettings = BackfillSettings()
     models: ModelsSettings = ModelsSettings()
     stream_drift: StreamDriftSettings = StreamDriftSettings()

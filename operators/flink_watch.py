@@ -9,6 +9,7 @@ from pyflink.datastream import RuntimeContext
 from pyflink.datastream.state import ValueStateDescriptor
 
 from operators.control import key_of
+from operators.flink_counts import WatchCounts
 from operators.flink_rows import STREAM
 from operators.pool_batches import decode_batch
 from operators.pooled_drift import PooledDetector, PooledDriftSettings
@@ -45,15 +46,18 @@ class WatchFunction:
         self._asked = runtime_context.get_state(ValueStateDescriptor("asked", Types.LONG()))
         self._stream: StreamDrift | None = None
         self._policy = RetrainPolicy(self._settings[1])
+        self._counts = WatchCounts(runtime_context.get_metrics_group().add_group("headrace"))
 
     def take(self, key: str, batch: bytes) -> Iterator[Message]:
         """Have the detector of `key`, which is the current key, hear a batch."""
         alerts = self._of_stream(batch) if key == STREAM else self._of_pool(batch)
         for alert in alerts:
+            self._counts.alert(alert)
             yield self._drift_topic, None, DRIFT_ALERTS.encode(alert)
             request = self._policy_now().take(alert)
             if request is not None:
                 self._asked.update(alert.at)
+                self._counts.requests.inc()
                 yield self._control_topic, key_of(request), CONTROLS.encode(request)
 
     def _of_stream(self, batch: bytes) -> list[DriftAlert]:

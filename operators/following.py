@@ -68,7 +68,7 @@ class Following:
         pseudonym_of: Callable[[str], str] = str,
     ) -> None:
         self._catalogue = catalogue
-        self._affinity = settings.step.affinity
+        self._affinities = Affinities.of(settings.step)
         self._step = UserStep(settings.step, catalogue)
         self._repeats_within = settings.step.session_gap
         self._traffic = TrafficStep(settings.traffic, pseudonym_of)
@@ -83,7 +83,7 @@ class Following:
 
     def book(self, rules: Iterable[SegmentRule]) -> SegmentBook:
         """The book of these rules, which read the features of users so followed. Raises `SegmentRefused`."""
-        return SegmentBook.of(rules, self._features, Affinities.of(self._affinity))
+        return SegmentBook.of(rules, self._features, self._affinities)
 
     def use_segments(self, book: SegmentBook) -> None:
         """Judge by these rules from now on; each user is judged anew with their next event or due time."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from operators.backfill import Backfill, cut_over_of
-from operators.bundle_manifest import BundleRefused
-from operators.context_rule import RULE, rule_of_control
+from operators.bundle_manifest import BundleRefused, BundleRefusedHere
+from operators.context_rule import RULE, ContextRule
+from operators.context_rules import RulesInForce, record_of_rule
 from operators.control import Take
+from operators.experiment import EXPERIMENT, Experiment
+from operators.experiments import ExperimentsInForce, record_of_experiment
 from operators.following import Following
 from operators.idle_clock import IdleClock
 from operators.model_reference import record_of
@@ -22,14 +25,14 @@ from schemas.records import Control
 class FollowingControl:
     """Puts control messages in force for one subtask: segments, policies, personas, cut-overs.
 
-    `rules` are in force from the beginning; a message of the same name takes the place of one, and gives it back
-    when it is deleted.
+    `rules` of segments, `context_rules` and `experiments` are in force from the beginning; a message of the same name
+    takes the place of one, and gives it back when it is deleted.
 
     >>> from operators.following import FollowingSettings
     >>> following = Following(FollowingSettings(), {})
     >>> control = FollowingControl(following, [], TrafficSettings(), Backfill(), IdleClock(now=0))
     >>> sorted(control.takers())
-    ['backfill', 'model', 'personas', 'policy', 'retrain', 'rule', 'segment']
+    ['backfill', 'experiment', 'model', 'personas', 'policy', 'retrain', 'rule', 'segment']
     """
 
     def __init__(
@@ -39,12 +42,16 @@ class FollowingControl:
         traffic: TrafficSettings,
         backfill: Backfill,
         clock: IdleClock,
+        context_rules: Sequence[ContextRule] = (),
+        experiments: Sequence[Experiment] = (),
     ) -> None:
         self._following = following
+        self._context_rules = RulesInForce(context_rules)
         self._rules = {rule.name: rule for rule in rules}
         self._traffic = traffic
         self._backfill = backfill
         self._clock = clock
+        self._tried = ExperimentsInForce(experiments)
         self._personas_in_force: PersonaModel | None = None
         self._book = following.book(rules)
         following.use_segments(self._book)
@@ -58,7 +65,8 @@ class FollowingControl:
             "backfill": self._cut_over,
             "model": _only_checked,
             RETRAIN: _nothing,
-            RULE: _rule_checked,
+            RULE: self._context_rule,
+            EXPERIMENT: self._experiment,
         }
 
     def _segment(self, control: Control) -> None:
@@ -89,9 +97,17 @@ class FollowingControl:
             told = None if control.deleted else load_referenced(control.body)
         except BundleRefused as why:
             stays = f"{in_force.name} stays in force" if in_force else "users keep the persona they have"
-            raise BundleRefused(f"{why}; {stays}") from why
+            raise BundleRefusedHere(f"{why}; {stays}") from why
         self._following.use_personas(told)
         self._personas_in_force = told
+
+    def _context_rule(self, control: Control) -> None:
+        """Context rules are the rank workers' to follow; which are in force is known here to refuse one too many."""
+        self._context_rules.offer(record_of_rule(control))
+
+    def _experiment(self, control: Control) -> None:
+        """The rank workers follow it; here is known which others it must go together with."""
+        self._tried.offer(record_of_experiment(control))
 
     def _cut_over(self, control: Control) -> None:
         if control.deleted:
@@ -105,11 +121,6 @@ class FollowingControl:
 def _only_checked(control: Control) -> None:
     """Which model serves is the rank workers' to follow: whoever takes the message passes it on to Redis."""
     record_of(control)
-
-
-def _rule_checked(control: Control) -> None:
-    """Context rules are the rank workers' to follow, likewise."""
-    rule_of_control(control)
 
 
 def _nothing(control: Control) -> None:

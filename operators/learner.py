@@ -6,10 +6,14 @@ release's (SGD, log loss, linear), one byte that names the learner and what else
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from struct import Struct
 
+import numpy as np
+from numpy.typing import NDArray
+
 from operators.factorised import MOST_FACTORS, factorised_score, factorised_step, first_latents
-from operators.logistic import WEIGHTS, raw_score, sgd_step
+from operators.logistic import INTERCEPT, WEIGHTS, raw_score, sgd_step
 from operators.losses import LOSSES
 from operators.optimisers import OPTIMISERS, Step, step_of
 from operators.sketch import Sketch
@@ -113,6 +117,26 @@ class Learner:
         if not self.code:
             return self._form.pack(*cells)
         return self._form.pack(*cells[:WEIGHTS], self.code, *cells[WEIGHTS:])
+
+    def table(self, stored: Sequence[bytes]) -> NDArray[np.float32]:
+        """What scores depend on, of m users: float32[m, `WEIGHTS` and the latent factors], place after place.
+
+        A row is what `unpack` gives, less what an optimiser remembers; zeros where nothing is stored.
+
+        >>> Learner("adagrad").table([b"", bytes(277)]).shape, Learner(factors=2).table([b""]).shape
+        ((2, 35), (1, 103))
+        """
+        rows = b"".join([self._scoring(each) for each in stored])
+        return np.frombuffer(rows, "<f4").reshape(len(stored), WEIGHTS + INTERCEPT * self.factors)
+
+    def _scoring(self, stored: bytes) -> bytes:
+        latents = 4 * INTERCEPT * self.factors
+        if not stored:
+            return bytes(LINEAR_BYTES + latents)
+        if len(stored) == self._form.size and (not self.code or stored[LINEAR_BYTES] == self.code):
+            return stored[:LINEAR_BYTES] + stored[LINEAR_BYTES + 1 : LINEAR_BYTES + 1 + latents]
+        cells = self.unpack(stored)
+        return np.array(cells[: WEIGHTS + INTERCEPT * self.factors], "<f4").tobytes()
 
     def discounted(self, cells: list[float], factor: float) -> list[float]:
         """Cells of which the weights count `factor` times as much; optimiser and latents begin anew.

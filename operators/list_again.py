@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from operators.barred_items import BarredItems
 from operators.bundle import Bundle
 from operators.candidates import SOURCES, Candidates
+from operators.held_rules import rules_held, tags_of
 from operators.rank_settings import RankSettings
 from operators.ranked_list import RankedList
 from operators.ranker import MadeLists, Ranker
 from operators.shelf import EVERYWHERE, Shelf, ShelfBounds
 from operators.shelf_records import Arrivals, Items, Popularity
+from operators.slot_ranker import SlotRanker
+from operators.slot_rules import SlotRules
+from operators.slot_settings import slots_of
 from operators.user_batch import RECENT, UserBatch
 from schemas.list_inputs import ListInputs, UnreadableInputs
 from schemas.records import Item
+from schemas.redis_keys import HOME
 from schemas.state import UnreadableState, UserState, decode_state
 
 _LEAST_ITEMS = 2_000
@@ -44,24 +48,27 @@ class ListAgain(Ranker):
         self._inputs = _checked(inputs, settings)
         # The bundle's factors found the candidates, which are here: what it scores with is all that is needed.
         super().__init__(_shelf_of(inputs), settings)
+        self._rules = rules_held(inputs)
         self._bundle = bundle
         self.model = inputs.making.model
 
     def make(self) -> tuple[RankedList, MadeLists]:
         """The list, and what it was made from as the ranker sees it."""
         told: list[MadeLists] = []
-        [made] = self.rank([self.user], [self._inputs.making.at], record=told.append)
+        user, at = self.user, self._inputs.making.at
+        if self._rules:
+            # Slots and rules as the job has them, but for the slots of which nothing is logged.
+            rules = SlotRules(slots_of({}, self._settings), self._rules, self._shelf)
+            [of_slot] = SlotRanker(self, rules).rank([user], [at], record=told.append)[HOME]
+            return of_slot.ranked, told[0]
+        [made] = self.rank([user], [at], record=told.append)
         return made, told[0]
 
-    def _candidates(
-        self,
-        states: Sequence[UserState],
-        now_ms: Sequence[int],
-        exclude: Sequence[Sequence[str]] | None = None,
-    ) -> tuple[UserBatch, Candidates]:
+    def find(self, users: UserBatch, barred: BarredItems) -> Candidates:
+        """The candidates that were logged: what is barred is none of them."""
         held, n = self._inputs, len(self._inputs.scores)
         codes = np.array([self._shelf.scopes.code(name) for name in held.scopes] + [-1], np.int32)
-        return UserBatch.of(states, self._shelf, now_ms), Candidates(
+        return Candidates(
             user=np.zeros(n, np.int32),
             item=np.arange(n, dtype=np.int32),
             scores=_by_source(held),
@@ -112,9 +119,10 @@ def _shelf_of(held: ListInputs) -> Shelf:
             new_items=max(ShelfBounds().new_items, more.pool),
         )
     )
+    tags = tags_of(held)
     entries = [
-        Item(item_id=item_id, deleted=not shown)
-        for item_id, shown in zip(held.items, held.shown.tolist(), strict=True)
+        Item(item_id=item_id, deleted=not shown, tags=tags.get(place, ()))
+        for place, (item_id, shown) in enumerate(zip(held.items, held.shown.tolist(), strict=True))
     ]
     shelf.apply(Items(entries + [Item(item_id=each, deleted=True) for each in strangers]), compare=False)
     shelf.catalogue.arrays.group[: len(held.items)] = held.groups

@@ -13,7 +13,7 @@ from operators.candidates import SOURCES
 from operators.compiled import compiled
 from operators.ranker import MadeLists
 from operators.shelf_catalogue import CatalogueArrays, may_show
-from schemas.list_inputs import Additions, ListInputs, Making, Tried
+from schemas.list_inputs import Additions, HeldRule, HeldRules, ListInputs, Making, Tried
 from schemas.state import UserState, encode_state
 
 RELEASE = version("headrace")
@@ -42,14 +42,14 @@ def inputs_of(made: MadeLists, k: int) -> ListInputs:
     scopes, scope_place = np.unique(scope[scope >= 0], return_inverse=True)
     scope_of = np.full(len(scope), -1, np.int32)
     scope_of[scope >= 0] = scope_place
-    trained = scored.rows is not None and made.bundle is not None
+    rows_of = scored.rows if made.is_trained(k) else None
     return ListInputs(
         making=Making(
             made.lists[k].model,
             made.bundle.sha256 if made.bundle is not None else "",
             RELEASE,
             now,
-            msgspec.to_builtins(made.settings),
+            msgspec.to_builtins(made.settings_of(k)),
         ),
         user=encode_state(kept_of(user)),
         items=shelf.index.ids_of(numbers),
@@ -60,10 +60,25 @@ def inputs_of(made: MadeLists, k: int) -> ListInputs:
         anchor=found.anchor[rows],
         scope=scope_of,
         said=found.scores[rows],
-        features=list(made.bundle.features) if made.bundle is not None and trained else [],
-        rows=scored.rows[rows] if scored.rows is not None else np.zeros((len(candidates), 0), np.float32),
+        features=list(made.bundle.features) if made.bundle is not None and rows_of is not None else [],
+        rows=rows_of[rows] if rows_of is not None else np.zeros((len(candidates), 0), np.float32),
         scores=scored.scores[rows],
         additions=additions.by_place(place),
+        rules=_rules_held(made, k, numbers) if k in made.moved else None,
+    )
+
+
+def _rules_held(made: MadeLists, k: int, numbers: NDArray[np.int32]) -> HeldRules | None:
+    """The rules that held for list k, and which of the items of these numbers they name."""
+    arrays = made.weights
+    if arrays is None:
+        return None
+    held = np.flatnonzero(arrays.weight[k] != 1.0)
+    rules = [made.rules[r] for r in held.tolist()]
+    traits = made.shelf.traits.bits[numbers]
+    return HeldRules(
+        tuple(HeldRule(rule.name, rule.effect, rule.weight) for rule in rules),
+        traits[None, :] >> arrays.bit[held, None] & np.uint64(1) != 0,
     )
 
 
@@ -106,7 +121,7 @@ class _Additions:
         new = shelf.new_items.numbers
         filled: Sequence[str] = made.filled.get(k, ())
         self.filled = [shelf.number(item_id) for item_id in filled]
-        places = made.exploration.drawn(user.uid, user.n, made.settings.length)
+        places = made.exploration_of(k).drawn(user.uid, user.n, made.settings.length)
         self.drawn = {drawn: new[drawn] for _, tried in places for drawn in tried}
 
     def by_place(self, place: dict[int, int]) -> Additions:

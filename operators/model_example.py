@@ -6,10 +6,12 @@ takes the same ones.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from zlib import crc32
 
 import msgspec
 
+from operators.item_facts import NOTHING_KNOWN, Catalogue
 from operators.learner import linear_bytes
 from schemas.records import Event
 from schemas.state import UserState
@@ -82,6 +84,26 @@ def example_of(user: UserState, event: Event, category: str) -> ModelExample:
         last=[recent.category for recent in reversed(user.recent[-MOST_LAST:])],
         weights=linear_bytes(user.affinity.weights) if user.affinity.weights else b"",
     )
+
+
+def sampled_example(
+    user: UserState,
+    event: Event,
+    catalogue: Catalogue,
+    rate: float,
+    label: Callable[[str, float | None], float],
+) -> ModelExample | None:
+    """The example of an event that is engaging by its `label` and of the sample, None for any other.
+
+    To be asked before the user's record follows the event.
+
+    >>> event = Event(event_id="e1", user_id="ann", type="view", time=5, item_id="mug")
+    >>> sampled_example(UserState("u", born=1), event, {}, 1.0, lambda type, value: 0.5).category
+    '?'
+    """
+    if event.item_id is None or not is_sampled(event.event_id, rate) or label(event.type, event.value) <= 0:
+        return None
+    return example_of(user, event, catalogue.get(event.item_id, NOTHING_KNOWN).category)
 
 
 def encode_example(example: ModelExample) -> bytes:

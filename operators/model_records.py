@@ -6,13 +6,19 @@ import msgspec
 
 from operators.prequential_loss import Judged
 
+ENGAGES = "engages"
+BUYS = "buys"
+MODELS = (ENGAGES, BUYS)
+"""The stream's models, by name: what they learn is told in operators/stream_models.py."""
+
 
 class CategoryAffinities(msgspec.Struct, tag="affinities", frozen=True):
     """A row of a model's table: what goes with category `last` for a user of whom nothing else is special.
 
     `log_odds[k]` of `categories[k]` compares with the stream: above 0, users who were last at `last` go there
     more often than users go there at all (model "engages"), or buy there rather than look (model "buys").
-    A row of more `examples` supersedes one of fewer.
+    `shares[k]` is the category's part of the stream then; rows of the first release tell none. What is told last
+    of a category holds.
     """
 
     model: str
@@ -20,6 +26,7 @@ class CategoryAffinities(msgspec.Struct, tag="affinities", frozen=True):
     categories: list[str]
     log_odds: list[float]
     examples: int
+    shares: list[float] = []
 
 
 class ModelFigures(msgspec.Struct, frozen=True):

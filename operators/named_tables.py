@@ -1,8 +1,9 @@
-"""Rules in TOML text: one table below a section for each, by name."""
+"""Rules and experiments in TOML text: one table below a section for each, by name."""
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Collection, Mapping
 from typing import Any
 
 
@@ -24,3 +25,14 @@ def named_tables(text: str, section: str, below: str) -> dict[str, Any]:
         what = f'"{strange[0]}" is not known here' if strange else f"it has no {section}"
         raise ValueError(f"{what}; write [{section}.NAME] and below it {below}")
     return found
+
+
+def refuse_unknown(table: Mapping[str, Any], known: Collection[str], place: str = "it") -> None:
+    """Raise `ValueError` where a table has anything but the known fields; `place` is what the table is of.
+
+    >>> refuse_unknown({"colour": "red"}, ["size"])
+    Traceback (most recent call last):
+    ValueError: it has no "colour"; it may have: size
+    """
+    if strange := sorted(set(table) - set(known)):
+        raise ValueError(f'{place} has no "{strange[0]}"; it may have: {", ".join(sorted(known))}')

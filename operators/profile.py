@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from operators.affinity import AffinityModel
 from operators.attributes import AttributeKeeper
-from operators.calibration import Calibration
+from operators.calibrated_affinity import CalibratedAffinity
 from operators.drift import DriftDetector
 from operators.feature import Feature
-from operators.logistic import log_odds_of
 from operators.profile_features import profile_features
 from operators.user_step import StepSettings
 from schemas.redis_keys import seq
@@ -35,7 +34,7 @@ class ProfileReading:
 
     features: tuple[Feature, ...]
     attributes: AttributeKeeper
-    calibration: Calibration
+    affinities: CalibratedAffinity
 
     @classmethod
     def of(cls, settings: StepSettings) -> ProfileReading:
@@ -48,7 +47,7 @@ class ProfileReading:
         return cls(
             tuple(features[name] for name in SHOWN_FEATURES),
             AttributeKeeper(settings.attributes),
-            Calibration(settings.calibration),
+            CalibratedAffinity(settings.affinity, settings.calibration),
         )
 
 
@@ -57,14 +56,12 @@ DEFAULT_READING = ProfileReading.of(StepSettings())
 
 def profile_of(
     user: UserState,
-    model: AffinityModel,
     learning: dict[str, str],
     reading: ProfileReading = DEFAULT_READING,
 ) -> ProfileValue:
     """The published profile of a user record; `learning` is that of `learning_classes`.
 
-    >>> from operators.affinity import AffinitySettings
-    >>> profile_of(UserState("u", born=5, n=2), AffinityModel(AffinitySettings()), {}).seq
+    >>> profile_of(UserState("u", born=5, n=2), {}).seq
     '0000000000005.0000000002'
     """
     affinity = user.affinity
@@ -83,7 +80,7 @@ def profile_of(
         ),
         types=user.types,
         categories=user.categories,
-        affinities=shown_affinities(user, model, reading.calibration),
+        affinities=reading.affinities.likeliest(user, most_counted(user)),
         recent=[(r.item_id, r.time, r.type, r.category) for r in reversed(user.recent)],
         segments=user.segments,
         persona=user.persona,
@@ -95,26 +92,14 @@ def profile_of(
     )
 
 
-def shown_affinities(
-    user: UserState, model: AffinityModel, calibration: Calibration
-) -> list[tuple[str, float]]:
-    """How likely the user's next engaging event is in each of their most counted categories, likeliest first.
+def most_counted(user: UserState) -> list[str]:
+    """The categories of which the profile shows the probability: the most counted ones, ties by name.
 
-    >>> from operators.affinity import AffinitySettings
-    >>> from operators.calibration import CalibrationSettings
-    >>> ann = UserState("ann", born=1, categories={"Garden": 3.0, "Toys": 1.0})
-    >>> curve = Calibration(CalibrationSettings(intercept=0.0, model=1.0, share=1.0))
-    >>> [(name, round(p, 2)) for name, p in shown_affinities(ann, AffinityModel(AffinitySettings()), curve)]
-    [('Garden', 0.43), ('Toys', 0.2)]
+    >>> most_counted(UserState("ann", born=1, categories={"Toys": 1.0, "Garden": 3.0, "Art": 1.0}))
+    ['Garden', 'Art', 'Toys']
     """
-    counts = user.categories
-    total = sum(counts.values())
-    shown = [
-        (name, calibration.probability(log_odds_of(p), counts[name] / total))
-        for name, p in model.probabilities(user.affinity, _most(counts))
-    ]
-    shown.sort(key=lambda pair: (-pair[1], pair[0]))
-    return shown
+    best = sorted([(-count, name) for name, count in user.categories.items()])[:SHOWN_AFFINITIES]
+    return [name for _, name in best]
 
 
 def learning_classes(model: AffinityModel, detector: DriftDetector) -> dict[str, str]:
@@ -130,8 +115,3 @@ def learning_classes(model: AffinityModel, detector: DriftDetector) -> dict[str,
 
 def _names(classes: list[str]) -> str:
     return ", ".join(name.partition("(")[0] for name in classes)
-
-
-def _most(categories: dict[str, float]) -> list[str]:
-    best = sorted([(-count, name) for name, count in categories.items()])[:SHOWN_AFFINITIES]
-    return [name for _, name in best]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ class RankedList:
     """One user's list, best first. Scores keep six decimals.
 
     `whys[k]` is the reason of `items[k]`, `said[k]` float32[len(SOURCES)] what each source said for it, 0
-    (nothing) to 1.
+    (nothing) to 1. `experiment` names the user's variant by experiment.
     """
 
     items: list[str]
@@ -24,6 +25,7 @@ class RankedList:
     whys: list[str]
     said: NDArray[np.float32]
     model: str
+    experiment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sources(self) -> list[dict[str, float]]:
@@ -36,8 +38,9 @@ class RankedList:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RankedList):
             return NotImplemented
-        mine = (self.items, self.scores, self.whys, self.model, self.said.tolist())
-        return mine == (other.items, other.scores, other.whys, other.model, other.said.tolist())
+        mine = (self.items, self.scores, self.whys, self.model, self.experiment)
+        theirs = (other.items, other.scores, other.whys, other.model, other.experiment)
+        return mine == theirs and self.said.tolist() == other.said.tolist()
 
 
 def said_for_you(made: RankedList) -> RankedList:

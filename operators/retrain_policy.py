@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 
 import msgspec
 
@@ -35,14 +36,31 @@ class RetrainSettings:
 
 
 class RetrainRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of a request: the alert that tipped it, and when (event time, ms)."""
+    """The body of a request: the alert that tipped it, and when (event time, ms).
 
-    v: int = 1
+    `id` is made of what tipped it (`request_id`): a job that comes to the same drift again after a crash asks
+    under the same id. Version 1 had neither `pool` nor `id`.
+    """
+
+    v: int = 2
     at: int
     scope: str
     signal: str
     detector: str
     reason: str
+    pool: str | None = None
+    id: str = ""
+
+
+def request_id(model: str, request: RetrainRequest) -> str:
+    """The id of a request to retrain `model`; the words of its `reason` are not part of it.
+
+    >>> asked = RetrainRequest(at=5, scope="stream", signal="unknown_items", detector="ADWIN", reason="it rose")
+    >>> request_id("ranker", asked)
+    '507aa718195ed0aa'
+    """
+    cause = (model, request.scope, request.pool, request.signal, request.detector, request.at)
+    return sha256(msgspec.json.encode(cause)).hexdigest()[:16]
 
 
 class RetrainPolicy:
@@ -73,10 +91,10 @@ class RetrainPolicy:
             signal=alert.signal,
             detector=alert.detector,
             reason=alert.reason,
+            pool=alert.pool,
         )
-        return Control(
-            kind=KIND, name=settings.model, version=alert.at, body=msgspec.json.encode(request).decode()
-        )
+        body = msgspec.json.encode(_named(settings.model, request)).decode()
+        return Control(kind=KIND, name=settings.model, version=alert.at, body=body)
 
 
 def request_of(control: Control) -> RetrainRequest:
@@ -87,6 +105,11 @@ def request_of(control: Control) -> RetrainRequest:
     'unknown_items'
     """
     try:
-        return msgspec.json.decode(control.body, type=RetrainRequest)
+        request = msgspec.json.decode(control.body, type=RetrainRequest)
+        return request if request.id else _named(control.name, request)
     except msgspec.MsgspecError as error:
         raise ValueError(f"control {control.kind} {control.name}: its body is no request: {error}") from None
+
+
+def _named(model: str, request: RetrainRequest) -> RetrainRequest:
+    return msgspec.structs.replace(request, id=request_id(model, request))

@@ -21,6 +21,7 @@ from operators.score_sheet import (
     AGAIN,
     ARRIVED,
     BARRED,
+    CATEGORY,
     COLUMNS,
     COVISIT,
     EMBEDDED,
@@ -29,6 +30,7 @@ from operators.score_sheet import (
     SIMILAR,
     THEN_BOUGHT,
     TOGETHER,
+    TRENDING,
     ScoreSheet,
     Screen,
     bring_to_one,
@@ -62,7 +64,7 @@ class ShelfView(NamedTuple):
 class UserView(NamedTuple):
     """What of a `UserBatch` retrieval looks at; `query` float32[m, R] weighs recent items for session-kNN,
     `covisit` float32[m, R] for the other sources of neighbours, `viewed` float32[m, R] those that the user did not buy.
-    `due` are items to be bought again."""
+    `due` are items to be bought again. `row` int32[m] is the row of `Limits` that counts for a user."""
 
     recent: NDArray[np.int32]
     query: NDArray[np.float32]
@@ -75,18 +77,19 @@ class UserView(NamedTuple):
     now: NDArray[np.int64]
     session: NDArray[np.int64]
     due: DueItems
+    row: NDArray[np.int32]
 
 
 class Limits(NamedTuple):
-    """How many candidates each source names; see `CandidateSettings`. `session_half_life` in ms, `fade` as in
-    `vote_by_sessions`, `novelty` and `arrived` hold half-lives in ms. `second` are named
-    more by co-visitation where it took a second hop."""
+    """How many candidates each source names, `named` int64[R, COLUMNS], and all of them, `most` int64[R]; most users
+    are of row 0, those of a variant of an experiment may have another. `used` int64[U] are the columns that a source
+    may write for any of them: the others stay clean, and are not looked at. See `CandidateSettings` for the rest.
+    `session_half_life` in ms, `fade` as in `vote_by_sessions`, `novelty` and `arrived` hold half-lives in ms. `second`
+    are named more by co-visitation where it took a second hop."""
 
-    session_knn: int
-    covisit: int
-    trending: int
-    category_trending: int
-    factors: int
+    named: NDArray[np.int64]
+    most: NDArray[np.int64]
+    used: NDArray[np.int64]
     newest_sessions: int
     session_half_life: float
     nearness_power: float
@@ -94,13 +97,8 @@ class Limits(NamedTuple):
     second: int
     hop: SecondHop
     everywhere_weight: float
-    similar: int
     few_sessions: float
-    together: int
-    then_bought: int
-    embedded: int
     arrived: Freshness
-    new_arrivals: int
     novelty: Freshness
 
 
@@ -112,7 +110,6 @@ def retrieve(
     limits: Limits,
     sheet: ScoreSheet,
     near: KnnScratch,
-    most: int,
 ) -> tuple[
     NDArray[np.int32],
     NDArray[np.int32],
@@ -122,7 +119,7 @@ def retrieve(
     NDArray[np.int32],
 ]:
     """The columns of `Candidates` for a batch. Writes to `users.query`: an item asks the more the rarer it is."""
-    m = len(users.now)
+    m, most = len(users.now), limits.most.max()
     user = np.empty(m * most, np.int32)
     item = np.empty(m * most, np.int32)
     scores = np.empty((m * most, COLUMNS), np.float32)
@@ -133,6 +130,7 @@ def retrieve(
     log_held = np.log(max(sessions_held(sessions), 1))
     n = 0
     for k in range(m):
+        asked = limits.named[users.row[k]]
         numbers = barred.number[barred.number_start[k] : barred.number_start[k + 1]]
         hashes = barred.hash[barred.hash_start[k] : barred.hash_start[k + 1]]
         fill_sieve(sheet.sieve, hashes)
@@ -144,7 +142,13 @@ def retrieve(
             if recent[j] >= 0:
                 users.query[k, j] *= rarity(log_count, recent[j], log_held)
         found = nearest_sessions(
-            sessions, shelf.postings, recent, users.query[k], users.session[k], limits.newest_sessions, near
+            sessions,
+            shelf.postings,
+            recent,
+            users.query[k],
+            users.session[k],
+            limits.newest_sessions if asked[KNN] else 0,
+            near,
         )
         listed = vote_by_sessions(
             sessions,
@@ -161,20 +165,20 @@ def retrieve(
         )
         covisit = users.covisit[k]
         # A source whose limit is 0 is not asked, so it says nothing for what others name either.
-        if limits.covisit:
+        if asked[COVISIT]:
             listed = vote_by_pairs(
                 shelf.neighbours, COVISIT, log_count, log_held, recent, covisit, sheet, listed
             )
-        if limits.factors:
+        if asked[FACTORS]:
             listed = vote_by_factors(shelf.factors, recent, covisit, sheet, listed)
         near_by = listed
         listed = vote_by_second_hop(shelf.neighbours, log_count, log_held, limits.hop, screen, sheet, listed)
         second = limits.second if listed > near_by else 0
-        if limits.similar:
+        if asked[SIMILAR]:
             listed = vote_by_texts(
                 shelf.similar, SIMILAR, sessions.holders, recent, covisit, limits.few_sessions, sheet, listed
             )
-        if limits.embedded:
+        if asked[EMBEDDED]:
             listed = vote_by_texts(
                 shelf.embedded,
                 EMBEDDED,
@@ -185,15 +189,15 @@ def retrieve(
                 sheet,
                 listed,
             )
-        if limits.together:
+        if asked[TOGETHER]:
             listed = vote_by_pairs(
                 shelf.together, TOGETHER, log_count, log_held, recent, covisit, sheet, listed
             )
-        if limits.then_bought:
+        if asked[THEN_BOUGHT]:
             listed = vote_by_pairs(
                 shelf.then_bought, THEN_BOUGHT, log_count, log_held, recent, users.viewed[k], sheet, listed
             )
-        if limits.new_arrivals:
+        if asked[ARRIVED]:
             listed = vote_by_arrival(
                 shelf.arrived,
                 shelf.catalogue.scope,
@@ -204,16 +208,16 @@ def retrieve(
                 sheet,
                 listed,
             )
-        listed, named = name_due(users.due, k, screen, sheet, listed)
+        listed, named = name_due(users.due, k, asked[AGAIN], screen, sheet, listed)
         for column, limit in (
-            (KNN, limits.session_knn),
-            (COVISIT, limits.covisit + second),
-            (FACTORS, limits.factors),
-            (SIMILAR, limits.similar),
-            (EMBEDDED, limits.embedded),
-            (TOGETHER, limits.together),
-            (THEN_BOUGHT, limits.then_bought),
-            (ARRIVED, limits.new_arrivals),
+            (KNN, asked[KNN]),
+            (COVISIT, asked[COVISIT] + second),
+            (FACTORS, asked[FACTORS]),
+            (SIMILAR, asked[SIMILAR]),
+            (EMBEDDED, asked[EMBEDDED]),
+            (TOGETHER, asked[TOGETHER]),
+            (THEN_BOUGHT, asked[THEN_BOUGHT]),
+            (ARRIVED, asked[ARRIVED]),
         ):
             named = name_best(screen, column, limit, sheet, listed, named)
         listed, named = name_trending(
@@ -226,17 +230,19 @@ def retrieve(
             shelf.arrived,
             users.now[k],
             limits.novelty,
-            limits.trending,
-            limits.category_trending,
-            most,
+            asked[TRENDING],
+            asked[CATEGORY],
+            limits.most[users.row[k]],
             sheet,
             listed,
             named,
         )
-        if limits.trending:
+        if asked[TRENDING]:
             add_everywhere(trending, shelf.popularity, country, limits.everywhere_weight, sheet, named)
         places = sheet.named[:named]
-        for column in range(COLUMNS):
+        if len(limits.used) < COLUMNS:
+            scores[n : n + named] = 0.0
+        for column in limits.used:
             score = sheet.score[column]
             # What texts say of well-known items is little, and is to stay so where it is all they say; and so for
             # what is hardly due, or has come long ago.
@@ -254,5 +260,5 @@ def retrieve(
             )
             n += 1
         start[k + 1] = n
-        clean(sheet, listed, numbers)
+        clean(sheet, limits.used, listed, numbers)
     return user[:n], item[:n], scores[:n], start, anchor[:n], scope[:n]

@@ -141,14 +141,14 @@ def bring_to_one(score: NDArray[np.float32], places: NDArray[np.int32]) -> None:
 
 
 @compiled_in_place
-def clean(sheet: ScoreSheet, listed: int, barred: NDArray[np.int32]) -> None:
-    """Take everything off the sheet."""
+def clean(sheet: ScoreSheet, used: NDArray[np.int64], listed: int, barred: NDArray[np.int32]) -> None:
+    """Take everything off the sheet, of whose columns those of `used` were written."""
     slot, items = sheet.slot, sheet.item
     for k in range(len(barred)):
         slot[barred[k]] = 0
     for place in range(listed):
         slot[items[place]] = 0
-    for column in range(COLUMNS):
+    for column in used:
         score = sheet.score[column]
         for place in range(listed):
             score[place] = 0.0

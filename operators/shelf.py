@@ -23,6 +23,7 @@ from operators.item_index import ItemIndex
 from operators.item_selector import ItemSelector
 from operators.item_step import ITEM_AREA
 from operators.item_traits import ItemTraits
+from operators.model_records import CategoryAffinities
 from operators.new_items import NewItems
 from operators.purchase_sums import PurchaseKind
 from operators.ranked_rows import RankedRows
@@ -39,6 +40,7 @@ from operators.shelf_records import (
     SessionSteps,
     ShelfRecord,
 )
+from operators.stream_affinities import StreamAffinities
 from schemas.records import Item
 
 logger = logging.getLogger(__name__)
@@ -93,7 +95,7 @@ class Shelf:
     `repeats` (what is bought again), `popularity` float64 (the score in scope 'all', -inf where none came), and
     `traits` (which conditions of slots and rules an item fulfils).
     Arrays are replaced by longer ones when records are applied, so fetch them from here for each batch, under
-    the lock. `new_items` are the latest arrivals on the catalogue.
+    the lock. `new_items` are the latest arrivals on the catalogue, `stream` the tables of the stream's models.
 
     >>> shelf = Shelf()
     >>> shelf.apply(CoVisits(["mug", "mug"], ["plate", "bowl"], [1.0, 2.0]))
@@ -118,6 +120,7 @@ class Shelf:
         self._embedder = load_embedder(bounds.embedder) if bounds.embedder else None
         self._unembedded: dict[str, str] = {}
         self.new_items = NewItems(bounds.new_items)
+        self.stream = StreamAffinities()
         self.trending = RankedRows(bounds.scopes, bounds.trending, np.float64)
         self.trending.reserve(1)
         self.sessions = SessionIndex(
@@ -175,6 +178,9 @@ class Shelf:
                 self._in_slices(self._trend, scopes, popular, s)
             case SessionSteps(sessions, stepped, times):
                 self._in_slices(self._step, sessions, stepped, times)
+            case CategoryAffinities():
+                with self.lock:
+                    self.stream.take(record)
 
     def select_by(self, selectors: Sequence[ItemSelector]) -> None:
         """Know these conditions on items, all entries included; `traits` has their bits. Takes the lock.
@@ -220,7 +226,7 @@ class Shelf:
         """Bytes of the arrays now held."""
         parts = (
             self.catalogue, self.neighbours, self.together, self.then_bought, self.repeats, self.embedded,
-            self.content, self.trending, self.sessions, self.traits,
+            self.content, self.trending, self.sessions, self.traits, self.stream,
         )  # fmt: skip
         return sum(part.nbytes() for part in parts) + self.popularity.nbytes
 

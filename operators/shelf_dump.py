@@ -32,6 +32,7 @@ def dumped(shelf: Shelf, slice_length: int) -> Iterator[ShelfRecord]:
     arrivals = [(shelf.index.item_id(number), time) for number, time in shelf.new_items.items()]
     if arrivals:
         yield Arrivals([item for item, _ in arrivals], [time for _, time in arrivals])
+    yield from shelf.stream.rows()
     entries = (entry for _, number in numbered if (entry := shelf.catalogue.entry(number)) is not None)
     while some := list(islice(entries, slice_length)):
         yield Items(some)

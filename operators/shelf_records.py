@@ -13,6 +13,8 @@ from collections.abc import Iterable
 import msgspec
 
 from operators.context_rules import RuleRecord
+from operators.experiment_record import ExperimentRecord
+from operators.model_records import CategoryAffinities
 from operators.model_reference import ModelRecord
 from schemas.records import Item
 
@@ -64,10 +66,19 @@ class SessionSteps(msgspec.Struct, tag="steps", frozen=True):
 
 
 ShelfRecord = (
-    Items | Arrivals | CoVisits | PurchaseScores | Popularity | SessionSteps | ModelRecord | RuleRecord
+    Items
+    | Arrivals
+    | CoVisits
+    | PurchaseScores
+    | Popularity
+    | SessionSteps
+    | CategoryAffinities
+    | ModelRecord
+    | RuleRecord
+    | ExperimentRecord
 )
-"""A `ModelRecord` and a `RuleRecord` travel with the others and are none of the shelf's: the worker's followers of
-models and of slots take them."""
+"""The last three travel with the others and are none of the shelf's: the worker's followers of models and of slots take
+them."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[ShelfRecord]).decode

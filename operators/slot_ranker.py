@@ -9,26 +9,26 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.blend import blended
+from operators.blend import blended, blended_each
 from operators.candidate_rows import kept_rows
 from operators.candidates import SOURCES
-from operators.feature_columns import fill_affinity
 from operators.list_variety import DEEPER, varied
 from operators.rank_settings import blend_of
 from operators.ranked_list import RankedList
-from operators.ranker import Compare, Ranker, Record, Scored, hashes_not_shown
+from operators.ranker import Compare, Ranker, Record, Scored, hashes_not_shown, with_blended
 from operators.reasons import moved_by
 from operators.rule_weights import NO_RULE, RuleArrays, is_out, weigh
 from operators.selection import select
 from operators.slot_rules import SlotRules
 from operators.slot_settings import Slot, slots_of
 from operators.slot_views import SlotView, SlotViews, Way, way_of
+from operators.treatment import Treated, Treatments
 from operators.user_batch import UserBatch
 from schemas.redis_keys import HOME
 from schemas.state import UserState
 
 LEANING = 0.5
-"""A list about items multiplies scores by this and the probability that the user engages with the category."""
+"""A list about items multiplies scores by this and how likely the candidate's category is, the likeliest being 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +56,10 @@ class SlotRanker:
     {'home': ['plate', 'mug'], 'short': ['plate']}
     """
 
-    def __init__(self, ranker: Ranker, rules: SlotRules) -> None:
+    def __init__(self, ranker: Ranker, rules: SlotRules, treatments: Treatments | None = None) -> None:
         self.ranker = ranker
         self.rules = rules
+        self.treatments = treatments
         self._shelf = ranker.shelf
         self._views = SlotViews(ranker, rules.slots)
         self._usual_blend = ranker.settings.blend
@@ -80,11 +81,12 @@ class SlotRanker:
         """
         rules = self.rules
         weights = rules.weights.of(states, now_ms)
+        treated = None if self.treatments is None else self.treatments.of(states, now_ms)
         if not states or (self._home_alone and weights is None):
-            made = self.ranker.rank(states, now_ms, compare=compare, record=record)
+            made = self.ranker.rank(states, now_ms, compare=compare, record=record, treated=treated)
             return {slot.name: [SlotList(ranked) for ranked in made] for slot in rules.slots}
         with self._shelf.lock:
-            users = UserBatch.of(states, self._shelf, now_ms)
+            users = UserBatch.of(states, self._shelf, now_ms, treated)
             views: dict[Way, SlotView] = {}
             lists = {}
             for slot, bit in zip(rules.slots, rules.filters, strict=True):
@@ -96,7 +98,7 @@ class SlotRanker:
                     counted = rules.weights.counted(weights, slot.name, slot.rules)
                 at_home = slot.name == HOME
                 lists[slot.name] = self._lists(
-                    slot, bit, views[way], counted, len(states),
+                    slot, bit, views[way], counted, len(states), treated,
                     compare if at_home else None, record if at_home and self._usual_home else None,
                 )  # fmt: skip
         return lists
@@ -108,11 +110,12 @@ class SlotRanker:
         view: SlotView,
         rules: RuleArrays | None,
         count: int,
+        treated: Treated | None,
         compare: Compare | None,
         record: Record | None,
     ) -> list[SlotList]:
         if view.scored is None:
-            return self._of_everybody(view, [], count)
+            return self._of_everybody(view, [], count, treated)
         scored, blend = self._scored(slot, view.scored)
         moved, touched = np.full(len(scored.scores), NO_RULE, np.int8), frozenset[int]()
         keep = np.ones(len(scored.scores), np.bool_)
@@ -139,31 +142,40 @@ class SlotRanker:
         if not slot.is_about_items:
             made, filled = self._filled(slot, bit, rules, scored.users, made)
             if record is not None:
-                record(self.ranker.made(view.scored, filled, made, touched))
+                told = self.ranker.made(view.scored, filled, made)
+                record(replace(told, moved=touched, rules=self.rules.weights.rules, weights=rules))
         if compare is not None:
             compare(scored.users, candidates, chosen)
-        return self._of_everybody(view, made, count)
+        return self._of_everybody(view, made, count, treated)
 
     def _scored(self, slot: Slot, scored: Scored) -> tuple[Scored, NDArray[np.float32]]:
         """The scores of a slot's own blend, where it has one or is about items; and the blend that gives reasons."""
         weights = self._usual_blend if slot.blend is None else slot.blend
         blend = blend_of({name: weight for name, weight in weights.items() if name in slot.sources})
+        found, treated = scored.candidates, scored.users.treated
+        if treated is not None and slot.blend is None:
+            blend = treated.blends * blend_of(dict.fromkeys(slot.sources, 1.0))
+        limited = len(slot.sources) < len(SOURCES)
         if slot.is_about_items:
             leaning = LEANING + self._affinity(scored)
-            return replace(scored, scores=blended(scored.candidates.scores, blend) * leaning), blend
-        if slot.blend is not None or (len(slot.sources) < len(SOURCES) and not self.ranker.is_trained):
-            return replace(scored, scores=blended(scored.candidates.scores, blend)), blend
+            return replace(scored, scores=_blended(scored, blend) * leaning), blend
+        if slot.blend is not None or (limited and not self.ranker.is_trained):
+            return replace(scored, scores=_blended(scored, blend)), blend
+        if limited and treated is not None:
+            return replace(scored, scores=with_blended(scored.scores, treated, blend, found)), blend
         return scored, blend
 
     def _affinity(self, scored: Scored) -> NDArray[np.float32]:
-        """float32[n]: how likely each user engages with the category of the candidate, .5 where nothing is learned."""
-        found, catalogue = scored.candidates, self._shelf.catalogue
+        """float32[n], 0 to 1: how likely the user's next event is in the category of the candidate, as a part of the
+        likeliest category's among their candidates. 1 for all where nothing is known of the user."""
+        found = scored.candidates
         # Of fewer than two rows numpy gives other types, which would be compiled anew.
         out = np.empty((max(len(found), 2), 1), np.float32)
-        fill_affinity(
-            found.item, found.start, scored.users.affinity, catalogue.arrays.category, catalogue.sketches, out
-        )
-        leaning: NDArray[np.float32] = out[: len(found), 0]
+        self.ranker.probability.fill(found, scored.users, self._shelf, out)
+        likely: NDArray[np.float32] = out[: len(found), 0]
+        greatest = np.full(len(scored.users), np.finfo(np.float32).tiny, np.float32)
+        np.maximum.at(greatest, found.user, likely)
+        leaning: NDArray[np.float32] = likely / greatest[found.user]
         return leaning
 
     def _chosen(self, slot: Slot, scored: Scored) -> NDArray[np.int32]:
@@ -198,15 +210,28 @@ class SlotRanker:
         ]  # fmt: skip
         return lists, told
 
-    def _of_everybody(self, view: SlotView, made: list[RankedList], count: int) -> list[SlotList]:
+    def _of_everybody(
+        self, view: SlotView, made: list[RankedList], count: int, treated: Treated | None
+    ) -> list[SlotList]:
         """The lists in the order of the batch; who has nothing that a list could be about has an empty one."""
         if view.anchors is None:
             return [SlotList(each) for each in made]
         empty = RankedList([], [], [], np.zeros((0, len(SOURCES)), np.float32), self.ranker.model)
-        lists = [SlotList(empty)] * count
+        lists = [
+            SlotList(empty if treated is None else replace(empty, experiment=treated.variants[k]))
+            for k in range(count)
+        ]
         for row, each, anchors in zip(view.rows.tolist(), made, view.anchors, strict=True):
             lists[row] = SlotList(each, self._shelf.item_id(anchors[0]))
         return lists
+
+
+def _blended(scored: Scored, blend: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The scores of a blend float32[S], or of those of the users' treatments, float32[treatments, S]."""
+    found, treated = scored.candidates, scored.users.treated
+    if blend.ndim == 1 or treated is None:
+        return blended(found.scores, blend)
+    return blended_each(found.scores, blend[treated.row[found.user]])
 
 
 def _touched(rules: RuleArrays, moved: NDArray[np.int32]) -> frozenset[int]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from operators.anchored_users import around, baskets, by_days, looked_at, some_of
 from operators.barred_items import BarredItems
-from operators.candidates import CandidateFinder, Candidates
+from operators.candidates import CandidateFinder, Candidates, CandidateSettings
 from operators.ranker import Ranker, Scored, hashes_not_shown
 from operators.slot_settings import Slot
 from operators.user_batch import RECENT, UserBatch
@@ -46,14 +46,10 @@ class SlotViews:
         self._ranker = ranker
         self._shelf = ranker.shelf
         candidates = ranker.settings.candidates
-        finders = {
-            "history": replace(candidates, covisit_items=RECENT),
-            "basket": replace(candidates, trending=0, category_trending=0, again=0, new_arrivals=0),
-        }
         wanted = {_finder_of(slot) for slot in slots}
         self._find: dict[str, Find] = {
-            name: CandidateFinder(ranker.shelf, settings, ranker.factors).find
-            for name, settings in finders.items()
+            name: CandidateFinder(ranker.shelf, candidates, ranker.factors, adapt).find
+            for name, adapt in (("history", _far_back), ("basket", _beside_items))
             if name in wanted
         }
         self._find["session"] = ranker.find
@@ -79,6 +75,14 @@ class SlotViews:
             unscored = Scored(users, candidates, np.zeros(len(candidates), np.float32))
             return SlotView(unscored, rows, anchors)
         return SlotView(self._ranker.scored(users, candidates), rows, anchors)
+
+
+def _far_back(candidates: CandidateSettings) -> CandidateSettings:
+    return replace(candidates, covisit_items=RECENT)
+
+
+def _beside_items(candidates: CandidateSettings) -> CandidateSettings:
+    return replace(candidates, trending=0, category_trending=0, again=0, new_arrivals=0)
 
 
 def _finder_of(slot: Slot) -> str:

@@ -17,6 +17,10 @@ from schemas.records import STREAM, DriftAlert
 logger = logging.getLogger(__name__)
 
 STORED_VERSION = 1
+
+ALONE = 10_000
+"""So many rejected records, with no batch between them in which anything was accepted, are a rate of their own."""
+
 DAY = 86_400_000
 
 TWO_SIDED = frozenset({"price_level"})
@@ -117,6 +121,9 @@ class StreamDrift:
                 shown=summary.shown,
             )
         )
+        if summary.is_rejected and waiting.asked["rejected"] < ALONE:
+            # Whoever turned these away accepts nothing: the rate is that among what others accept meanwhile.
+            return []
         alerts = []
         for signal in [name for name, asked in waiting.asked.items() if asked >= settings.least_asked]:
             asked = waiting.asked.pop(signal)

@@ -23,14 +23,13 @@ from river.preprocessing import StandardScaler
 from operators.model_example import ModelExample
 from operators.model_features import numbers, tokens
 from operators.model_members import MEMBERS, Member, View, bounded
-from operators.model_records import CategoryAffinities, ModelFigures
+from operators.model_records import BUYS, ENGAGES, MODELS, CategoryAffinities, ModelFigures
 from operators.prequential_loss import Judged, Kept, PrequentialLoss
 from operators.recent_categories import RecentCategories
 
-ENGAGES = "engages"
-BUYS = "buys"
-MODELS = (ENGAGES, BUYS)
 BUYING = frozenset({"purchase", "add_to_cart"})
+
+__all__ = ["BUYS", "ENGAGES", "MODELS", "ModelsSettings", "StreamModel"]
 
 STORED_VERSION = 1
 LIBRARY = f"river {river.__version__}"
@@ -187,7 +186,8 @@ class StreamModel:
         for category in categories:
             p = bounded(member.predict(self._view(usual, category, usual=means)))
             log_odds.append(round(log(p / (1.0 - p)), 4))
-        return CategoryAffinities(self.name, last, categories, log_odds, self.examples)
+        shares = [round(self._recent.share(category), 6) for category in categories]
+        return CategoryAffinities(self.name, last, categories, log_odds, self.examples, shares)
 
     def figures(self) -> ModelFigures:
         """How well the model predicts now."""

@@ -76,6 +76,20 @@ class StreamSummary(msgspec.Struct, array_like=True):
         self._begin(time)
         self._ask("rejected", True)
 
+    @classmethod
+    def of_rejected(cls, count: int, first: int, last: int) -> StreamSummary:
+        """So many records that could not be used, and nothing else, between those times (ms).
+
+        >>> StreamSummary.of_rejected(3, 1, 9).is_rejected
+        True
+        """
+        return cls(count, first, last, {"rejected": count}, {"rejected": float(count)})
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether nothing in it could be used."""
+        return self.events > 0 and self.shown.get("rejected", 0.0) >= self.events
+
     def merge(self, other: StreamSummary) -> None:
         """Add what another summary counted."""
         if not other.events:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from operators.logistic import WEIGHTS
 from operators.shelf import Shelf
 from schemas.redis_keys import category_scope, country_scope
 from schemas.state import UserState
+
+if TYPE_CHECKING:  # a treatment has settings, which name candidates, which are of such a batch
+    from operators.treatment import Treated
 
 RECENT = 20
 """Recent items of a user that are looked at, newest first."""
@@ -42,7 +46,7 @@ class UserBatch:
     `affinity` float32[m, WEIGHTS] are the linear weights of the affinity model (operators/affinity.py), `hour`
     float32[m] the hour of day (UTC, with fraction) and `now` int64[m] the time (ms) the list is made for.
     `events` float32[m] counts accepted events, `depth` float32[m] those of the session, `session` int64[m]
-    is its key. `states` are the records themselves.
+    is its key. `states` are the records themselves. `treated` says whose lists experiments change, None: nobody's.
     """
 
     recent: NDArray[np.int32]
@@ -61,12 +65,19 @@ class UserBatch:
     depth: NDArray[np.float32]
     session: NDArray[np.int64]
     states: Sequence[UserState]
+    treated: Treated | None = None
 
     def __len__(self) -> int:
         return len(self.now)
 
     @classmethod
-    def of(cls, states: Sequence[UserState], shelf: Shelf, now_ms: Sequence[int]) -> UserBatch:
+    def of(
+        cls,
+        states: Sequence[UserState],
+        shelf: Shelf,
+        now_ms: Sequence[int],
+        treated: Treated | None = None,
+    ) -> UserBatch:
         """The batch of `states`, each as at its own `now_ms`. Hold the shelf's lock.
 
         Raises `ValueError` where there are not as many times as states.
@@ -115,16 +126,27 @@ class UserBatch:
             depth=np.array([s.session.depth for s in states], np.float32),
             session=np.array([session_key(s.uid, s.session.number) for s in states], np.int64),
             states=states,
+            treated=treated,
         )
 
 
-def _favourites(state: UserState, shelf: Shelf) -> tuple[list[int], list[float]]:
-    """Scopes of the user's favourite top-level categories and their shares of the counts, best first."""
+def top_level_counts(state: UserState) -> dict[str, float]:
+    """The user's decayed counts by top-level category; '?' is none.
+
+    >>> top_level_counts(UserState("u", born=0, categories={"Tea/Pots": 1.0, "Tea": 0.5, "?": 9.0}))
+    {'Tea': 1.5}
+    """
     counts: dict[str, float] = {}
     for category, count in state.categories.items():
         if category != "?":
             top = _top_level(category)
             counts[top] = counts.get(top, 0.0) + count
+    return counts
+
+
+def _favourites(state: UserState, shelf: Shelf) -> tuple[list[int], list[float]]:
+    """Scopes of the user's favourite top-level categories and their shares of the counts, best first."""
+    counts = top_level_counts(state)
     total = sum(counts.values())
     if not total > 0.0:
         return _NONE

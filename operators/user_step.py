@@ -84,15 +84,15 @@ class StepSettings:
 class StepOutcome:
     """What came of one event.
 
-    `refused` is None for an accepted event, else DUPLICATE, LATE or BAD_ATTRIBUTES, and `detail` then says
-    which rule a bad attribute breaks; a refused event changed nothing.
+    `refused` is None for an accepted event, else DUPLICATE, LATE or BAD_ATTRIBUTES, and `bad` then says
+    which attribute breaks which rule; a refused event changed nothing.
     `step` is what the event adds to the item statistics, `drift` the alert where one was raised,
     `drift_window` the detector's new stored bytes where it was fed (None: unchanged; empty: begin anew).
     `error` is the prediction error of a labelled event, `pooled` what it is to a pool of users.
     """
 
     refused: str | None = None
-    detail: str = ""
+    bad: BadAttributes | None = None
     changes_list: bool = False
     step: ItemStep | None = None
     drift: DriftAlert | None = None
@@ -147,7 +147,7 @@ class UserStep:
             try:
                 self._attributes.parse(event)
             except BadAttributes as why:
-                return StepOutcome(refused=BAD_ATTRIBUTES, detail=str(why))
+                return StepOutcome(refused=BAD_ATTRIBUTES, bad=why)
         return None
 
     def apply(self, user: UserState, event: Event, drift_window: bytes | None) -> StepOutcome:

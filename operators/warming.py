@@ -9,6 +9,7 @@ from operators.blend import blended
 from operators.bundle import Bundle
 from operators.candidates import SOURCES
 from operators.context_rule import ContextRule
+from operators.experiment import Experiment, Variant
 from operators.item_selector import ItemSelector
 from operators.list_inputs import inputs_of
 from operators.rank_settings import RankSettings
@@ -18,6 +19,7 @@ from operators.shelf_records import CoVisits, Items, Popularity, SessionSteps
 from operators.slot_ranker import SlotRanker
 from operators.slot_rules import SlotRules
 from operators.slot_settings import SlotSettings, slots_of
+from operators.treatment import Treatments
 from operators.user_step import StepSettings
 from schemas.records import Item
 from schemas.state import RecentItem, UserState
@@ -44,7 +46,10 @@ def warm(bundle: Bundle | None = None, step: StepSettings = StepSettings()) -> N
     red = ItemSelector(tags=("red",))
     slots = slots_of({"email": SlotSettings(), "cart": SlotSettings(filters=red)}, RankSettings())
     rules = SlotRules(slots, [ContextRule("red", "boost", red)], shelf)
-    SlotRanker(ranker, rules).rank([replace(user, basket={"a": 0})], [0])
+    otherwise = Experiment(name="warm", variants={"a": Variant(blend={}), "b": Variant(off=("trending",))})
+    treatments = Treatments([otherwise], RankSettings(), shelf)
+    for tried in (None, treatments):
+        SlotRanker(ranker, rules, tried).rank([replace(user, basket={"a": 0})], [0])
     # The model may be taken away later.
     blended(np.zeros((2, len(SOURCES)), np.float32), np.zeros(len(SOURCES), np.float32))
 

@@ -18,10 +18,14 @@ from numpy.typing import NDArray
 
 T = TypeVar("T")
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""Form 1 had no rules: lists in which they had a hand were logged without inputs. It is read as before."""
 
-SECTIONS: Final = ("settings", "user", "items", "candidates", "features", "scores", "additions")
+SECTIONS: Final = ("settings", "user", "items", "candidates", "features", "scores", "additions", "rules")
 """The parts, as differences name them. Their numbers are their places: new ones go to the end."""
+
+_OPTIONAL = ("rules",)
+"""Parts that are not there where they would say nothing."""
 
 _HEAD = struct.Struct("<BII")
 _QUICK = 1
@@ -58,6 +62,23 @@ class Additions(msgspec.Struct, array_like=True, frozen=True):
     tried: tuple[Tried, ...] = ()
 
 
+class HeldRule(msgspec.Struct, array_like=True, frozen=True):
+    """A context rule that held for the user, with its effect and what it multiplied scores by (0: out)."""
+
+    name: str
+    effect: str
+    weight: float
+
+
+@dataclass(frozen=True, eq=False)
+class HeldRules:
+    """The context rules that held for a list with I `items`, in the order in which they were applied: `fits`
+    bool[R, I] says which items each one names."""
+
+    rules: tuple[HeldRule, ...]
+    fits: NDArray[np.bool_]
+
+
 @dataclass(frozen=True, eq=False)
 class ListInputs:
     """The inputs of a list with n candidates, of which S sources spoke, and F features.
@@ -67,7 +88,7 @@ class ListInputs:
     bool[I] whether the user might be shown them. `anchor` int8[n] and `scope` int32[n], a place in `scopes` or -1,
     are those of `operators.candidates.Candidates`; `said` float32[n, S] is what each of `sources` said. `rows`
     float32[n, F] are `features` by name, without columns where no trained ranker scored. `scores` float32[n] are the
-    candidates' scores before they were rounded.
+    candidates' scores before rules and rounding. `rules` are None where none had a hand in the list.
     """
 
     making: Making
@@ -84,6 +105,7 @@ class ListInputs:
     rows: NDArray[np.float32]
     scores: NDArray[np.float32]
     additions: Additions
+    rules: HeldRules | None = None
 
 
 class UnreadableInputs(ValueError):  # noqa: N818 (named like the other refusals)
@@ -94,12 +116,13 @@ _decode_making = msgspec.msgpack.Decoder(Making).decode
 _decode_items = msgspec.msgpack.Decoder(tuple[list[str], bytes, bytes]).decode
 _decode_candidates = msgspec.msgpack.Decoder(tuple[list[str], list[str], bytes, bytes, bytes]).decode
 _decode_features = msgspec.msgpack.Decoder(tuple[list[str], bytes]).decode
+_decode_rules = msgspec.msgpack.Decoder(tuple[tuple[HeldRule, ...], bytes]).decode
 _decode_additions = msgspec.msgpack.Decoder(Additions).decode
 
 
 def encode_inputs(inputs: ListInputs) -> bytes:
     """The bytes of the inputs: for 145 candidates some 3.5 KB, and 5 KB more where a trained ranker scored."""
-    parts = (
+    parts = [
         _pack(inputs.making),
         inputs.user,
         _pack([inputs.items, _bytes(inputs.groups, "<i4"), _bytes(inputs.shown, "?")]),
@@ -115,7 +138,9 @@ def encode_inputs(inputs: ListInputs) -> bytes:
         _pack([inputs.features, _bytes(inputs.rows.T, "<f4")]),
         _bytes(inputs.scores, "<f4"),
         _pack(inputs.additions),
-    )
+    ]
+    if inputs.rules is not None:
+        parts.append(_pack([inputs.rules.rules, _bytes(inputs.rules.fits, "?")]))
     out = bytearray([FORMAT])
     for number, part in enumerate(parts):
         stored = zlib.compress(part, _QUICK)
@@ -135,7 +160,8 @@ def decode_inputs(stored: bytes) -> ListInputs:
             parts[number] = zlib.decompress(part)
         except zlib.error as error:
             raise UnreadableInputs(f"{_name(number)}: {error}") from None
-    if missing := [name for number, name in enumerate(SECTIONS) if number not in parts]:
+    needed = (number for number, name in enumerate(SECTIONS) if name not in _OPTIONAL)
+    if missing := [SECTIONS[number] for number in needed if number not in parts]:
         raise UnreadableInputs(f"{missing[0]}: it is missing")
     making = _read(parts, 0, _decode_making)
     scores = _read(parts, 5, _floats)
@@ -144,9 +170,10 @@ def decode_inputs(stored: bytes) -> ListInputs:
     sources, scopes, anchor, scope, said = _read(parts, 3, lambda part: _candidates(part, n))
     features, rows = _read(parts, 4, lambda part: _features(part, n))
     additions = _read(parts, 6, _decode_additions)
+    rules = _read(parts, 7, lambda part: _rules(part, len(items))) if 7 in parts else None
     return ListInputs(
         making, parts[1], items, groups, shown, sources, scopes, anchor, scope, said,
-        features, rows, scores, additions,
+        features, rows, scores, additions, rules,
     )  # fmt: skip
 
 
@@ -201,11 +228,16 @@ def _features(part: bytes, n: int) -> tuple[list[str], NDArray[np.float32]]:
     return names, _columns(rows, names, n)
 
 
+def _rules(part: bytes, items: int) -> HeldRules:
+    rules, fits = _decode_rules(part)
+    return HeldRules(rules, np.frombuffer(fits, "?").reshape(len(rules), items))
+
+
 def _sections(stored: bytes) -> Iterator[tuple[int, int, bytes]]:
     """The number, checksum and stored bytes of each section."""
-    if not stored or stored[0] != FORMAT:
+    if not stored or not 1 <= stored[0] <= FORMAT:
         version = stored[0] if stored else "none"
-        raise UnreadableInputs(f"inputs of form {version}; this release reads {FORMAT}")
+        raise UnreadableInputs(f"inputs of form {version}; this release reads 1 to {FORMAT}")
     at = 1
     while at < len(stored):
         if at + _HEAD.size > len(stored):

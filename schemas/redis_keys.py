@@ -174,6 +174,11 @@ class RedisKeys:
         return f"{self.prefix}:rules"
 
     @property
+    def experiments(self) -> str:
+        """Internal: the experiments that control messages brought, a hash of name to record."""
+        return f"{self.prefix}:experiments"
+
+    @property
     def asked(self) -> str:
         """Internal: users all of whose lists are logged with their inputs, by until when (ms), a sorted set."""
         return f"{self.prefix}:asked"

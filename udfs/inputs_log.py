@@ -33,8 +33,6 @@ class Taken:
     def __call__(self, made: MadeLists) -> None:
         try:
             for place in self._places:
-                if place in made.moved:  # rules and what they did are not among the inputs
-                    continue
                 self._inputs[place] = inputs_of(made, place)
         except Exception:  # what is only looked at later must not end the lists of today
             logger.exception("the inputs of a list could not be taken down; it is logged without them")

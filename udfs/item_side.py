@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from redis import Redis
 
+from operators.model_records import CategoryAffinities
 from operators.shelf_records import (
     Arrivals,
     CoVisits,
@@ -22,6 +23,7 @@ from operators.shelf_records import (
 from schemas.item_scores import stored_score
 from schemas.redis_keys import RedisKeys
 from schemas.redis_values import item_value
+from udfs.model_rows import put_row
 from udfs.worker_settings import PublishSettings
 
 FIELD = b"r"
@@ -73,6 +75,9 @@ class ItemSide:
                         lives = settings.item_ttl if item.deleted else None
                         pipeline.set(names.item(item.item_id), item_value(item), ex=lives)
                     pipeline.sadd(names.known("item"), *(item.item_id for item in items))
+                    changes.append(record)
+                case CategoryAffinities():
+                    put_row(pipeline, names, record, settings.item_ttl)
                     changes.append(record)
                 case SessionSteps():
                     pipeline.xadd(

@@ -1,27 +1,20 @@
-"""Where Redis holds what the stream's models tell: figures as keys, tables as hashes."""
+"""Bringing what the stream's models tell to Redis: figures as keys, tables as hashes that every shelf hears of."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from operators.model_records import CategoryAffinities
+from operators.shelf_records import encode_records
 from schemas.redis_keys import RedisKeys
-
-decode_row = msgspec.msgpack.Decoder(CategoryAffinities).decode
-"""The row of a table of its bytes."""
+from udfs.item_side import FIELD
+from udfs.model_rows import put_row
 
 
 def figures_key(names: RedisKeys, model: str) -> str:
     """Internal: a model's figures, JSON (`operators.model_records.ModelFigures`)."""
     return names.stats(f"model:{model}")
-
-
-def table_key(names: RedisKeys, model: str) -> str:
-    """Internal: a model's table, a hash of last category to its row."""
-    return names.stats(f"affinities:{model}")
 
 
 def write_models(
@@ -30,13 +23,17 @@ def write_models(
     rows: Sequence[CategoryAffinities],
     figures: Sequence[tuple[str, bytes]],
     ttl: int,
+    most_changes: int,
 ) -> None:
-    """Write a batch in one pipeline. Values are absolute: writing twice changes nothing."""
+    """Write a batch in one pipeline. Values are absolute: writing twice changes nothing.
+
+    Rows are announced in the stream of changes, of which Redis keeps `most_changes`; `ttl` is in seconds.
+    """
     pipeline = redis.pipeline(transaction=False)
     for row in rows:
-        key = table_key(names, row.model)
-        pipeline.hset(key, row.last, msgspec.msgpack.encode(row))
-        pipeline.expire(key, ttl)
+        put_row(pipeline, names, row, ttl)
+    if rows:
+        pipeline.xadd(names.shelf, {FIELD: encode_records(rows)}, maxlen=most_changes)
     for model, value in figures:
         pipeline.set(figures_key(names, model), value, ex=ttl)
     pipeline.execute()

@@ -1,4 +1,4 @@
-"""Bringing what the stream's models tell to Redis, which ranking model is to serve, and context rules."""
+"""Bringing what the stream's models tell to Redis, which ranking model is to serve, context rules and experiments."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from redis import Redis
 
 from operators.context_rule import RULE
 from operators.context_rules import record_of_rule
+from operators.experiment import EXPERIMENT
+from operators.experiments import record_of_experiment
 from operators.flink_rows import REFERENCE
 from operators.model_reference import record_of
 from schemas.codec import CONTROLS
 from schemas.records import Control
 from schemas.redis_keys import RedisKeys
-from udfs.model_side import decode_row, write_models
+from udfs.experiment_side import write_experiment
+from udfs.model_rows import decode_row
+from udfs.model_side import write_models
 from udfs.patience import patiently
 from udfs.reference_side import write_reference
 from udfs.rule_side import write_rule
@@ -27,8 +31,8 @@ _SOCKET_TIMEOUT_S = 5.0
 class PublishModels(ScalarFunction):
     """Vectorised: (model, table_row, figures) of the model step; returns how many were written.
 
-    Under the name REFERENCE come control messages for the rank workers: which ranking model is to serve, and
-    context rules.
+    Under the name REFERENCE come control messages for the rank workers: which ranking model is to serve,
+    context rules and experiments.
     """
 
     def __init__(self, settings: WorkerSettings) -> None:
@@ -51,6 +55,9 @@ class PublishModels(ScalarFunction):
         if control.kind == RULE:
             rule = record_of_rule(control)
             patiently(lambda: write_rule(redis, names, rule, most))
+        elif control.kind == EXPERIMENT:
+            tried = record_of_experiment(control)
+            patiently(lambda: write_experiment(redis, names, tried, most))
         else:
             model = record_of(control)
             patiently(lambda: write_reference(redis, names, model, most))
@@ -64,6 +71,10 @@ class PublishModels(ScalarFunction):
         for name, value in told:
             if name == REFERENCE:
                 self._refer(CONTROLS.decode(value))
-        ttl = self._settings.publish.item_ttl
-        patiently(lambda: write_models(self._redis, self._names, rows, list(latest.items()), ttl))
+        publish, newest = self._settings.publish, list(latest.items())
+        patiently(
+            lambda: write_models(
+                self._redis, self._names, rows, newest, publish.item_ttl, publish.most_changes
+            )
+        )
         return pd.Series([1] * len(model))

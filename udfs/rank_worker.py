@@ -35,6 +35,7 @@ from schemas.redis_keys import HOME, RedisKeys, seq
 from schemas.redis_values import RecValue, SlotValue, profile_value, rec_value, slot_value
 from schemas.state import UserState, decode_state
 from schemas.stats import SEGMENTS, WORKERS
+from udfs.experiment_side import write_experiment
 from udfs.figures import Figures
 from udfs.inputs_log import InputsLog, Taken
 from udfs.item_side import ItemSide
@@ -70,16 +71,21 @@ class RankWorker:
         bundle = self._bundle = load_bundle(settings.bundle, known) if settings.bundle else None
         if bundle is None:
             logger.warning("no model bundle is configured: lists come from neighbours, sessions and trending")
-        self._model = AffinityModel(settings.step.affinity)
-        self._learning = learning_classes(self._model, DriftDetector(settings.step.drift))
-        self._reading = ProfileReading.of(settings.step)
+        step = settings.step
+        self._learning = learning_classes(AffinityModel(step.affinity), DriftDetector(step.drift))
+        self._reading = ProfileReading.of(step)
         self._side = ItemSide(self._redis, self._names, settings.publish)
         self.figures = Figures(self._redis, self._names, f"rank-{socket.gethostname()}-{os.getpid()}")
         self.models = ModelFollower(
             self.shelf, settings.rank, bundle, settings.step, self.figures.tell_models
         )
         self._slots = SlotFollower(
-            self.shelf, settings.rank, settings.slots, settings.rules, settings.step.habits.time_zone
+            self.shelf,
+            settings.rank,
+            settings.slots,
+            settings.rules,
+            settings.step.habits.time_zone,
+            settings.experiments,
         )
         self._follower = ShelfFollower(
             self._redis,
@@ -88,6 +94,7 @@ class RankWorker:
             settings.bounds.neighbours,
             self.models.offer,
             self._slots.offer,
+            self._slots.try_out,
         )
         self._renderer = Renderer(self._redis, self._names, self.shelf, settings.publish)
         self._log = ListLog(SOURCES)
@@ -181,7 +188,7 @@ class RankWorker:
         return UserValues(user.uid, b"", self._profile(user), user.segments)
 
     def _profile(self, user: UserState) -> bytes:
-        return profile_value(profile_of(user, self._model, self._learning, self._reading))
+        return profile_value(profile_of(user, self._learning, self._reading))
 
     def _values(self, user: UserState, ranked: RankedList, slots: Mapping[str, SlotList]) -> UserValues:
         version = seq(user.born, user.n)
@@ -190,6 +197,7 @@ class RankWorker:
             id=_rec_id(user),
             at=user.last,
             model=ranked.model,
+            experiment=dict(ranked.experiment),
             items=list(zip(ranked.items, ranked.scores, ranked.whys, strict=True)),
         )
         further = [
@@ -199,6 +207,7 @@ class RankWorker:
                     id=f"{rec.id}-{name}",
                     at=rec.at,
                     model=made.ranked.model,
+                    experiment=dict(made.ranked.experiment),
                     items=list(zip(made.ranked.items, made.ranked.scores, made.ranked.whys, strict=True)),
                     slot=name,
                     item=made.item,
@@ -221,6 +230,7 @@ class RankWorker:
                 at=user.last,
                 written_at=now,
                 model=ranked.model,
+                experiment=dict(ranked.experiment),
                 inputs=None if taken is None else taken.encoded(place),
             )
             for place, (user, ranked) in enumerate(zip(users, lists, strict=True))
@@ -272,6 +282,8 @@ class RankWorker:
         most = self._settings.publish.most_changes
         for rule in self._slots.records():
             patiently(partial(write_rule, self._redis, self._names, rule, most))
+        for tried in self._slots.tried():
+            patiently(partial(write_experiment, self._redis, self._names, tried, most))
         self._tell_slots()
         patiently(lambda: self._redis.set(self._names.alive, _now()))
         patiently(lambda: self._redis.delete(claim))

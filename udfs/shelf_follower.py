@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from operators.context_rules import RuleRecord
+from operators.experiment_record import ExperimentRecord
 from operators.model_reference import ModelRecord
 from operators.purchase_sums import PurchaseKind
 from operators.shelf import Shelf
@@ -27,7 +28,9 @@ from operators.shelf_records import (
 from schemas.item_scores import log_score
 from schemas.records import Item
 from schemas.redis_keys import RedisKeys
+from udfs.experiment_side import stored_experiments
 from udfs.item_side import FIELD
+from udfs.model_rows import stored_rows
 from udfs.reference_side import stored_references
 from udfs.rule_side import stored_rules
 
@@ -45,7 +48,7 @@ class ShelfFollower:
     """Fills a shelf from Redis and keeps it fresh on a daemon thread of its own.
 
     `on_model` is told which model is to serve, and `on_rule` what is said of a context rule, when it is filled and
-    whenever that changes.
+    whenever that changes; so is `on_experiments` of experiments, of all that are stored at once.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class ShelfFollower:
         neighbours: int,
         on_model: Callable[[ModelRecord], None] = lambda record: None,
         on_rule: Callable[[RuleRecord], None] = lambda record: None,
+        on_experiments: Callable[[Sequence[ExperimentRecord]], None] = lambda records: None,
     ) -> None:
         # redis-py gives every answer the types of its two clients, sync and async.
         self._redis: Any = redis
@@ -64,6 +68,7 @@ class ShelfFollower:
         self._neighbours = neighbours
         self._on_model = on_model
         self._on_rule = on_rule
+        self._on_experiments = on_experiments
         self._read_to: dict[str, bytes] = {}
         self._filled = False
         self._told: dict[str, int] = {}
@@ -93,6 +98,7 @@ class ShelfFollower:
         # First of all: rules that come later have every item looked at anew.
         for rule in stored_rules(self._redis, self._names):
             self._on_rule(rule)
+        self._on_experiments(list(stored_experiments(self._redis, self._names)))
         for record in self._stored():
             # Texts are compared afterwards, between changes: no worker waits with its lists for them.
             self._shelf.apply(record, compare=False)
@@ -139,6 +145,8 @@ class ShelfFollower:
                         self._on_model(record)
                     elif isinstance(record, RuleRecord):
                         self._on_rule(record)
+                    elif isinstance(record, ExperimentRecord):
+                        self._on_experiments([record])
                     else:
                         self._shelf.apply(record)
                 self._read_to[stream.decode()] = entry
@@ -175,6 +183,7 @@ class ShelfFollower:
                 yield PurchaseScores(kind.value, rows, members, scores)
         for scopes, members, scores in self._best("pop", _ALL):
             yield Popularity(scopes, members, scores)
+        yield from stored_rows(self._redis, names)
         arrived = self._redis.zrange(names.arrivals, 0, -1, withscores=True)
         yield Arrivals([item.decode() for item, _ in arrived], [int(time) for _, time in arrived])
 

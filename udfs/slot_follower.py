@@ -1,27 +1,32 @@
-"""The slots of a rank worker, and the context rules that messages bring while it runs."""
+"""The slots of a rank worker, and the context rules and experiments that messages bring while it runs."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from operators.context_rule import ContextRule, RuleRefused
 from operators.context_rules import RuleRecord, RulesInForce
+from operators.experiment import Experiment
+from operators.experiment_record import ExperimentRecord
+from operators.experiments import ExperimentsInForce
 from operators.rank_settings import RankSettings
 from operators.ranker import Ranker
 from operators.shelf import Shelf
 from operators.slot_ranker import SlotRanker
 from operators.slot_rules import SlotRules
 from operators.slot_settings import SlotSettings, selectors_of, slots_of
+from operators.treatment import Treatments
 
 logger = logging.getLogger(__name__)
 
 
 class SlotFollower:
-    """Gives out a ranker of all slots, by the rules that are in force when it is asked.
+    """Gives out a ranker of all slots, by the rules and experiments that are in force when it is asked.
 
-    `zone` is the IANA time zone of users whose country is not known. `offer` may be called by another thread.
+    `zone` is the IANA time zone of users whose country is not known. `offer` and `try_out` may be called by another
+    thread.
     """
 
     def __init__(
@@ -31,6 +36,7 @@ class SlotFollower:
         slots: Mapping[str, SlotSettings],
         rules: Iterable[ContextRule],
         zone: str,
+        experiments: Iterable[Experiment] = (),
     ) -> None:
         self._shelf = shelf
         self._zone = zone
@@ -38,6 +44,9 @@ class SlotFollower:
         self._in_force = RulesInForce(rules)
         self._lock = threading.Lock()
         self._rules = self._made()
+        self._rank = rank
+        self._tried = ExperimentsInForce(experiments)
+        self._treatments = Treatments(self._tried.all(), rank, shelf)
         self._ranker: SlotRanker | None = None
 
     @property
@@ -46,10 +55,11 @@ class SlotFollower:
         return tuple(slot.name for slot in self._slots[1:])
 
     def ranker(self, ranker: Ranker) -> SlotRanker:
-        """A ranker of all slots that has this one, and the rules of now. For the thread that ranks."""
-        held = self._ranker
-        if held is None or held.ranker is not ranker or held.rules is not self._rules:
-            held = self._ranker = SlotRanker(ranker, self._rules)
+        """A ranker of all slots that has this one, and the rules and experiments of now. For the thread that ranks."""
+        held, rules, treatments = self._ranker, self._rules, self._treatments
+        if held is None or held.ranker is not ranker or held.rules is not rules:
+            held = self._ranker = SlotRanker(ranker, rules, treatments)
+        held.treatments = treatments
         return held
 
     def offer(self, record: RuleRecord) -> None:
@@ -68,6 +78,22 @@ class SlotFollower:
                 with self._shelf.lock:
                     self._shelf.traits.keep(selectors_of(self._slots, (*before, *self._in_force.all())))
                 logger.info("context rules in force: %s", ", ".join(self._rules.weights.names) or "none")
+
+    def try_out(self, records: Sequence[ExperimentRecord]) -> None:
+        """Put what messages said of experiments in force. One that cannot be used changes nothing, and is logged."""
+        with self._lock:
+            before = self._tried.all()
+            for why in self._tried.offer_all(records):
+                logger.error("an experiment is refused: %s; those in force stay", why)
+            now = self._tried.all()
+            if now != before:
+                self._treatments = Treatments(now, self._rank, self._shelf)
+                logger.info("experiments in force: %s", ", ".join(each.name for each in now) or "none")
+
+    def tried(self) -> list[ExperimentRecord]:
+        """The newest message of every experiment."""
+        with self._lock:
+            return self._tried.records()
 
     def records(self) -> list[RuleRecord]:
         """The newest message of every rule."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from operators.context_rule import ContextRule
+from operators.experiment import Experiment
 from operators.rank_settings import RankSettings
 from operators.shelf import ShelfBounds
 from operators.slot_settings import SlotSettings
@@ -55,3 +56,4 @@ class WorkerSettings:
     step: StepSettings = StepSettings()
     slots: Mapping[str, SlotSettings] = field(default_factory=dict)
     rules: tuple[ContextRule, ...] = ()
+    experiments: tuple[Experiment, ...] = ()

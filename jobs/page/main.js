@@ -8,6 +8,7 @@ import { Profile } from "./profile.js";
 import { RankedList } from "./ranked_list.js";
 import { RuleEditor } from "./rule_editor.js";
 import { Segments } from "./segments.js";
+import { SlotTabs } from "./slot_tabs.js";
 import { Timeline } from "./timeline.js";
 import { Visitor } from "./visitor.js";
 import { country, named, number } from "./words.js";
@@ -23,10 +24,10 @@ let newest = [];
 
 const figures = new Figures(byId("flow"));
 const visitor = new Visitor(byId("trip"), byId("peek"));
-const watchList = new RankedList(byId("watch-list"), {
+const watchList = new SlotTabs(new RankedList(byId("watch-list"), {
   heading: "Recommended now", who: "they", least_ms: 700, spoken: byId("spoken"),
   empty: "No list yet. It appears with this user's next event.",
-});
+}));
 const watchProfile = new Profile(byId("watch-profile"), "Profile", "Nothing is known of this user yet.");
 const timeline = new Timeline(byId("timeline"));
 const editor = new RuleEditor(byId("rule-editor"));
@@ -38,7 +39,7 @@ const segments = new Segments(byId("segment-counts"), byId("segment-changes"), {
   edit: (rule) => editor.take(rule),
   answered: (answers) => editor.answered(answers),
 });
-const ownList = new RankedList(byId("visit-list"), {
+const ownList = new SlotTabs(new RankedList(byId("visit-list"), {
   heading: "Your list", who: "you", least_ms: 0, spoken: byId("spoken"),
   empty: "No list yet. Click an item, and it appears here.",
   actions: (id, position, recId) => {
@@ -48,7 +49,7 @@ const ownList = new RankedList(byId("visit-list"), {
       ...deeds((type) => () => visitor.send(type, id, at)),
     ];
   },
-});
+}));
 const ownProfile = new Profile(byId("visit-profile"), "Your profile", "Nothing is known of you yet.");
 const explore = new Explore((type, id) => visitor.send(type, id));
 

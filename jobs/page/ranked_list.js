@@ -46,19 +46,20 @@ export class RankedList {
     }
     const list = view.rec;
     this.empty.hidden = Boolean(list?.items.length);
-    this.meta.replaceChildren(...(list ? this.#about(list) : []));
+    this.meta.replaceChildren(...(list ? this.#about(list, view.items) : []));
     if (!list || list.seq === this.#seq) return;
     const first = !this.#seq;
     this.#seq = list.seq;
     this.#place(list, view.items, !first);
   }
 
-  #about(list) {
+  #about(list, items) {
     return [
+      list.item && element("span", { title: "The item that this list goes with" }, "beside ", named(element("span"), title(items[list.item], list.item))),
       element("span", { title: "The model that ranked this list" }, list.model || "no model"),
       element("span", { title: "Event time for which the list was made" }, moment(list.at)),
       element("span", { title: `Version ${list.seq}` }, `after ${number(Number(list.seq.split(".")[1] ?? 0))} events`),
-    ];
+    ].filter(Boolean);
   }
 
   #place(list, items, moving) {

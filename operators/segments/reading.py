@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from operators.affinity import AffinityModel, AffinitySettings
 from operators.attributes import AttributeKeeper, AttributeSettings
+from operators.calibrated_affinity import CalibratedAffinity
 from operators.feature import EVERY_TYPE, Feature, FeatureValue
 from operators.feature import Kind as FeatureKind
 from operators.segments.literals import DAY
+from operators.user_step import StepSettings
 from schemas.state import UserState
 
 _UNDECLARED = AttributeKeeper(AttributeSettings())
@@ -48,25 +49,20 @@ class Reading:
 
 @dataclass(frozen=True)
 class Affinities:
-    """How likely a user is to engage with a category, in [0, 1], and the event types that can change that."""
+    """How likely a user's next engaging event is in a category, in [0, 1]: as the profile shows it."""
 
     read: Callable[[UserState, str], float]
-    touched_by: frozenset[str]
 
     @classmethod
-    def of(cls, settings: AffinitySettings = AffinitySettings()) -> Affinities:
-        """The affinities of the model that the user step learns."""
-        model = AffinityModel(settings)
-        return cls(
-            lambda user, category: model.probability(user.affinity, category),
-            frozenset(settings.engaging) | frozenset(settings.disliking),
-        )
+    def of(cls, settings: StepSettings = StepSettings()) -> Affinities:
+        """The affinities of users followed with `settings`."""
+        return cls(CalibratedAffinity(settings.affinity, settings.calibration).probability)
 
 
 def affinity(category: str, affinities: Affinities) -> Reading:
-    """The affinity to one category."""
+    """The affinity to one category. Any event on an item changes the counts, so every type may touch it."""
     read = affinities.read
-    return Reading(f'affinity("{category}")', affinities.touched_by, lambda user, now: read(user, category))
+    return Reading(f'affinity("{category}")', EVERY_TYPE, lambda user, now: read(user, category))
 
 
 def undeclared_attribute(name: str) -> Reading:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jobs.models_read import models_read
 from jobs.plain_stream import PlainStream
 from jobs.settings import load
 from jobs.training_events import read_training_events
@@ -48,9 +49,11 @@ def main(file: Path, limit: int | None, every: int, arrivals: bool, specs: list[
     told = load(None)
     data = read_training_events(file, None, told.ingest.with_limits())
     events: list[Event] = data.events[:limit]
-    stream = PlainStream(data.items, told.step, told.statistics, told.shelf)
     names = ["as it is", *specs]
-    rankers = [Ranker(stream.shelf, variant(spec, told.rank), step=stream.step) for spec in ["", *specs]]
+    ranks_by = [variant(spec, told.rank) for spec in ["", *specs]]
+    read = models_read(told.models, ranks_by)
+    stream = PlainStream(data.items, told.step, told.statistics, told.shelf, models=read)
+    rankers = [Ranker(stream.shelf, settings, step=stream.step) for settings in ranks_by]
     ranks: list[list[int]] = [[] for _ in rankers]
     spent, strict, fresh, counting = [0.0] * len(rankers), [], [], 0
     touches: Counter[str] = Counter()

@@ -65,8 +65,7 @@ def stream() -> PlainStream:
 def made() -> dict[str, bytes]:
     """The bytes of every user's list and profile, by file name."""
     plain = stream()
-    model = AffinityModel(AffinitySettings())
-    learning = learning_classes(model, DriftDetector(DriftSettings()))
+    learning = learning_classes(AffinityModel(AffinitySettings()), DriftDetector(DriftSettings()))
     states = list(plain.states.values())
     values = {}
     ranked = Ranker(plain.shelf).rank(states, [state.last for state in states])
@@ -79,7 +78,7 @@ def made() -> dict[str, bytes]:
             items=list(zip(made.items, made.scores, made.whys, strict=True)),
         )
         values[f"{state.uid}.rec.json"] = rec_value(rec)
-        values[f"{state.uid}.profile.json"] = profile_value(profile_of(state, model, learning))
+        values[f"{state.uid}.profile.json"] = profile_value(profile_of(state, learning))
     return values
 
 

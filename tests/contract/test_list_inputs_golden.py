@@ -17,17 +17,17 @@ from schemas.codec import RECOMMENDATIONS
 from schemas.list_inputs import FORMAT, SECTIONS, altered_sections, decode_inputs
 from schemas.records import Recommendation
 from schemas.state import decode_state
-from tests.unit.test_list_replay import NOW, busy_shelf, busy_user, logged_lists
+from tests.unit.test_list_replay import NOW, RULES, busy_shelf, busy_user, ruled_lists
 
 GOLDEN = Path(__file__).parent / "golden" / "inputs"
 
 
 def made() -> Recommendation:
-    """A list of 36 places, with some that came as new items and others that filled it up."""
+    """A list of 36 places, with some that came as new items and others that filled it up, under a rule."""
     shelf = busy_shelf()
     shelf.apply(Arrivals([f"item-{k}" for k in range(30, 40)], [NOW - 1_000] * 10))
     chosen = RankSettings(length=36, explore=ExploreSettings(share=0.1))
-    [logged] = logged_lists(shelf, [busy_user()], chosen=chosen)
+    [logged] = ruled_lists(shelf, [busy_user()], RULES[1:2], chosen=chosen)
     return logged
 
 
@@ -52,6 +52,8 @@ def test_golden_inputs_are_read(path: Path) -> None:
     assert inputs.additions.filled
     assert inputs.additions.tried
     assert inputs.additions.pool == 10
+    held = None if inputs.rules is None else [rule.name for rule in inputs.rules.rules]
+    assert held == (None if path.stem == "v1" else ["dear"])
 
 
 @pytest.mark.parametrize("path", golden_files(), ids=lambda path: path.stem)
@@ -61,7 +63,9 @@ def test_golden_lists_are_made_again_bit_for_bit(path: Path) -> None:
 
 
 def test_sections_keep_their_numbers() -> None:
-    assert SECTIONS[:7] == ("settings", "user", "items", "candidates", "features", "scores", "additions")
+    assert SECTIONS[:8] == (
+        "settings", "user", "items", "candidates", "features", "scores", "additions", "rules",
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import shutil
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,10 +30,12 @@ from schemas.redis_values import (
     ProfileValue,
     RecValue,
     SessionValue,
+    SlotValue,
     TrendingValue,
     item_value,
     profile_value,
     rec_value,
+    slot_value,
     trending_value,
 )
 from schemas.stats import RECENT, RECENT_LENGTH, WORKERS, Histogram
@@ -39,6 +43,7 @@ from schemas.stats import RECENT, RECENT_LENGTH, WORKERS, Histogram
 SECRET = b"the secret of the page tests"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 START = 1_322_730_000_000
+ENDED_WITHIN_S = 30.0
 
 GOODS = {
     "LANTERN": ["WHITE METAL", "REGENCY TEA-LIGHT", "HANGING GLASS", "VINTAGE BLUE", "MOROCCAN BEADED"],
@@ -91,8 +96,16 @@ class Shop:
             self.keys.trending(scope), trending_value(TrendingValue(at=START, scope=scope, items=ranked))
         )
 
-    def publish(self, uid: str, ids: Sequence[str], *, recent: Sequence[str] = (), after: int = 1) -> None:
-        """Write list and profile of a user as they are after `after` more events."""
+    def publish(
+        self,
+        uid: str,
+        ids: Sequence[str],
+        *,
+        recent: Sequence[str] = (),
+        after: int = 1,
+        slots: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> None:
+        """Write lists and profile of a user as they are after `after` more events; `slots` are those beside `home`."""
         n = self.events[uid] = self.events.get(uid, 0) + after
         at = START + 60_000 * n
         latest = list(recent) or [ids[-1]]
@@ -114,6 +127,13 @@ class Shop:
         )  # fmt: skip
         rec = RecValue(seq=version, id=f"{uid[:8]}-{n}", at=at, model="shop-2011.1", items=ranked)
         pipeline = self.redis.pipeline()
+        for slot, others in slots.items():
+            beside = SlotValue(
+                seq=version, id=f"{rec.id}-{slot}", at=at, model=rec.model, slot=slot,
+                item=others[0] if slot == "product" else None, items=[(item, 1.0, "for_you") for item in others],
+            )  # fmt: skip
+            pipeline.sadd(self.keys.slots, slot)
+            pipeline.set(self.keys.rec(uid, slot), slot_value(beside))
         pipeline.set(self.keys.rec(uid), rec_value(rec))
         pipeline.set(self.keys.profile(uid), profile_value(profile))
         pipeline.lpush(self.keys.stats(RECENT), uid)
@@ -168,8 +188,13 @@ def served(settings: PageSettings, clicks: ClickProducer | None) -> Iterator[str
     finally:
         page.end_soon()
         server.should_exit = True
-        thread.join(10)
-        assert not thread.is_alive(), "the page's server did not end"
+        # Threads that ask Kafka something are waited for, each for some seconds on a busy machine.
+        thread.join(ENDED_WITHIN_S)
+        assert not thread.is_alive(), f"the page's server did not end; its threads are at:\n{_all_stacks()}"
+
+
+def _all_stacks() -> str:
+    return "\n".join("".join(traceback.format_stack(frame)) for frame in sys._current_frames().values())
 
 
 def until(condition: Callable[[], Any], otherwise: str, seconds: float = 10.0) -> None:

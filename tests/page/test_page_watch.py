@@ -205,3 +205,55 @@ def test_texts_have_enough_contrast_in_light_and_dark(tab: Any, page_url: str, u
             TEXTS,
         )
         assert {selector: ratio for selector, ratio in ratios if ratio < 4.5} == {}, scheme
+
+
+def test_a_user_with_lists_for_several_slots_has_tabs_that_follow_live(
+    tab: Any, page_url: str, shop: Any, uid: str
+) -> None:
+    ids = [item.item_id for item in shop.items]
+    tab.goto(f"{page_url}/#watch={uid}")
+    tab.wait_for_selector("#watch-list .row")
+    assert not tab.is_visible("#watch-list .slots"), "one slot needs no tabs"
+
+    shop.publish(uid, ids[:20], slots={"own_corner": ids[30:33], "cart": [], "product": ids[20:24]})
+    tab.wait_for_selector("#watch-list .slots")
+    names = tab.eval_on_selector_all(
+        "#watch-list .slots button", "tabs => tabs.map(each => each.textContent)"
+    )
+    assert names == ["home", "product", "cart", "own corner"]
+    assert order(tab) == ids[:20]
+
+    tab.click("#watch-list [data-slot='product']")
+    assert order(tab) == ids[20:24]
+    assert tab.get_attribute("#watch-list [data-slot='product']", "aria-pressed") == "true"
+    assert f"beside {shop.items[20].title}" in tab.text_content("#watch-list .meta")
+    shop.publish(uid, ids[:20], slots={"own_corner": [], "cart": [], "product": [ids[28], *ids[20:23]]})
+    tab.wait_for_selector(f"#watch-list .row:first-child[data-item='{ids[28]}']")
+    assert order(tab) == [ids[28], *ids[20:23]]
+
+    tab.click("#watch-list [data-slot='cart']")
+    assert order(tab) == []
+    assert "Nothing in the cart" in tab.text_content("#watch-list .empty")
+
+
+def test_a_list_of_a_slot_that_is_published_no_more_is_not_shown(
+    tab: Any, page_url: str, shop: Any, uid: str
+) -> None:
+    ids = [item.item_id for item in shop.items]
+    shop.publish(uid, ids[:20], slots={"cart": ids[20:24]})
+    tab.goto(f"{page_url}/#watch={uid}")
+    tab.click("#watch-list [data-slot='cart']")
+    shop.publish(uid, ids[1:20])
+    tab.wait_for_selector("#watch-list .slots", state="hidden")
+    assert order(tab) == ids[1:20]
+
+
+def test_on_a_phone_the_tabs_fit(tab: Any, page_url: str, shop: Any, uid: str) -> None:
+    tab.set_viewport_size({"width": 390, "height": 844})
+    ids = [item.item_id for item in shop.items]
+    shop.publish(uid, ids[:20], slots={f"own_corner_{k}": ids[20:24] for k in range(8)})
+    tab.goto(f"{page_url}/#watch={uid}")
+    tab.wait_for_selector("#watch-list .slots")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    tab.click("#watch-list [data-slot='own_corner_7']")
+    assert order(tab) == ids[20:24]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -65,7 +66,7 @@ class LiveJob:
         return str(job)
 
     def counters(self) -> dict[str, int]:
-        """Headrace's own counters of the user step, by name without what Flink puts before it.
+        """Headrace's own counters, by name without what Flink puts before it: of all steps that have it, the sum.
 
         Flink gathers them when they are first asked for, so that the first answer may be empty.
         """
@@ -79,16 +80,15 @@ class LiveJob:
 
     def _counters(self) -> dict[str, int]:
         job = self.job()
+        counted: Counter[str] = Counter()
         for vertex in self.rest(f"/jobs/{job}")["vertices"]:
             place = f"/jobs/{job}/vertices/{vertex['id']}/subtasks/metrics"
             names = [each["id"] for each in self.rest(place) if ".headrace." in each["id"]]
-            if any(name.endswith(".headrace.accepted") for name in names):
+            if names:
                 asked = ",".join(name.replace(" ", "%20") for name in names)
-                return {
-                    each["id"].split(".headrace.", 1)[1]: int(each["sum"])
-                    for each in self.rest(f"{place}?get={asked}&agg=sum")
-                }
-        return {}
+                for each in self.rest(f"{place}?get={asked}&agg=sum"):
+                    counted[each["id"].split(".headrace.", 1)[1]] += int(each["sum"])
+        return dict(counted) if "accepted" in counted else {}
 
     def handled(self) -> int:
         """How many messages of the events topic came to an end."""

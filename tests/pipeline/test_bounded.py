@@ -184,12 +184,11 @@ def test_each_user_is_published_once_with_the_whole_profile(
     ran: Ran, plain: tuple[PlainStream, Counter[str]]
 ) -> None:
     stream, _ = plain
-    model = AffinityModel(AffinitySettings())
-    learning = learning_classes(model, DriftDetector(DriftSettings()))
+    learning = learning_classes(AffinityModel(AffinitySettings()), DriftDetector(DriftSettings()))
     names, pseudonym = RedisKeys(), Pseudonym(SECRET.encode())
     for user, state in stream.states.items():
         stored = ran.redis.get(names.profile(pseudonym.of(user)))
-        assert stored == profile_value(profile_of(state, model, learning)), user
+        assert stored == profile_value(profile_of(state, learning)), user
     log = read_avro(ran.out / "headrace.recommendations.avro")
     states = {pseudonym.of(user): state for user, state in stream.states.items()}
     assert states.pop(pseudonym.of(ROBOT)).traffic.marks

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
+from jobs.cli import BAD_INPUT
 from jobs.control_topic import publish_and_hear
+from operators.context_rule import MOST_RULES
 from operators.context_rules import RuleRecord
 from operators.control import ControlStatus
 from schemas.records import Control
@@ -36,3 +40,38 @@ def test_a_rule_comes_to_the_workers_and_goes_and_a_bad_one_is_refused(live_job:
     assert (refused.applied, "say which items are meant" in refused.reason) == (False, True)
     assert put(live, 3, deleted=True).applied
     live.until(lambda: [(each.version, each.rule is None) for each in held()] == [(3, True)], "the rule gone")
+
+
+def test_a_rule_of_a_file_is_put_listed_and_removed_by_command(live_job: LiveJob, tmp_path: Path) -> None:
+    live, rules = live_job, tmp_path / "rules.toml"
+    rules.write_text(
+        '[rules.by_command]\neffect = "hide"\nitems = { attributes = { "only in this test" = ["*"] } }\n',
+        "utf-8",
+    )
+
+    def listed() -> list[str]:
+        return [each["name"] for each in json.loads(live.headrace("rules", "list", "--json").stdout)]
+
+    put = live.headrace("rules", "put", str(rules))
+    assert (put.returncode, put.stderr) == (0, "")
+    assert re.fullmatch(r"by_command, version \d+: in force\n", put.stdout)
+    live.until(lambda: "by_command" in listed(), "the rule among those of the job")
+    removed = live.headrace("rules", "remove", "by_command")
+    assert re.fullmatch(r"by_command, version \d+: removed\n", removed.stdout)
+    live.until(lambda: "by_command" not in listed(), "the rule gone")
+
+
+def test_the_job_refuses_one_rule_too_many_and_the_command_says_so(live_job: LiveJob, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text(
+        "".join(
+            f'[rules.many_{k}]\neffect = "hide"\nitems = {{ attributes = {{ "only in this test {k}" = ["*"] }} }}\n'
+            for k in range(MOST_RULES)
+        ),
+        "utf-8",
+    )
+    put = live_job.headrace("rules", "put", str(rules))
+    assert put.returncode == BAD_INPUT
+    assert "the job refused many_15: 17 rules are in force with this one; 16 are possible" in put.stderr
+    for name in [f"many_{k}" for k in range(MOST_RULES - 1)]:
+        assert live_job.headrace("rules", "remove", name).returncode == 0

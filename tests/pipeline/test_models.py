@@ -11,13 +11,15 @@ import redis
 
 from infra.redis import RedisServer
 from operators.bundle_reference import BundleReference
+from operators.model_records import CategoryAffinities
 from operators.shelf_records import decode_records
 from operators.stream_models import BUYS, ENGAGES
 from schemas.codec import CONTROLS
 from schemas.records import Control
 from schemas.redis_keys import RedisKeys
 from udfs.item_side import FIELD
-from udfs.model_side import decode_row, figures_key, table_key
+from udfs.model_rows import decode_row, table_key
+from udfs.model_side import figures_key
 from udfs.reference_side import stored_references
 from udfs.rule_side import stored_rules
 
@@ -109,7 +111,17 @@ def test_which_model_is_to_serve_and_context_rules_come_to_redis_beside_them(tra
     [rule] = stored_rules(trained, NAMES)
     assert (rule.name, rule.version, rule.rule) == ("calm", 3, CALM)
     announced = [told for _, fields in trained.xrange(NAMES.shelf) for told in decode_records(fields[FIELD])]
-    assert announced == [record, rule]
+    assert [told for told in announced if not isinstance(told, CategoryAffinities)] == [record, rule]
+
+
+def test_every_shelf_hears_of_the_tables(trained: redis.Redis) -> None:
+    told = [each for _, fields in trained.xrange(NAMES.shelf) for each in decode_records(fields[FIELD])]
+    rows = {(row.model, row.last): row for row in told if isinstance(row, CategoryAffinities)}
+    assert {model for model, _ in rows} == {ENGAGES, BUYS}
+    for (model, last), row in rows.items():
+        held = trained.hget(table_key(NAMES, model), last)
+        assert decode_row(held) == row
+        assert sum(row.shares) == pytest.approx(1.0, abs=0.05)
 
 
 if __name__ == "__main__":

@@ -32,8 +32,7 @@ def test_every_message_is_accepted_a_duplicate_or_a_dead_letter(story: Story) ->
 
 
 def test_every_profile_is_the_plain_classes_own(story: Story) -> None:
-    model = AffinityModel(AffinitySettings())
-    learning = learning_classes(model, DriftDetector(DriftSettings()))
+    learning = learning_classes(AffinityModel(AffinitySettings()), DriftDetector(DriftSettings()))
     assert len(story.plain.states) == 41
     latest = max(state.last for state in story.plain.states.values())
     for user, state in story.plain.states.items():
@@ -44,7 +43,7 @@ def test_every_profile_is_the_plain_classes_own(story: Story) -> None:
                 break
             # The job is idle: its clock goes on with the wall's.
             story.plain.let_pass(latest + seconds * 1_000, user)
-        assert stored == profile_value(profile_of(state, model, learning)), user
+        assert stored == profile_value(profile_of(state, learning)), user
 
 
 def test_dead_letters_hold_the_message_its_origin_and_the_reason(story: Story) -> None:

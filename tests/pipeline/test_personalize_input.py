@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
-import random
+import time
+from collections import Counter
 from typing import Any
 
+from jobs.bench_garbage import garbage_of
+from operators.dead_letters import LARGEST_PAYLOAD, Rejected, dead_letter
+from operators.ingest import Ingest
+from operators.ingest_settings import IngestSettings
+from operators.turned_away import MOST_BYTES
 from schemas.codec import DEAD_LETTERS, EVENTS, MARKER
 from schemas.records import DeadLetter, Event
+from schemas.schema_book import SchemaBook
 from tests.pipeline.story import BEGIN, DAY, ITEMS, Story
 
 
@@ -67,24 +74,82 @@ def test_bad_catalogue_entries_are_dead_letters(story: Story) -> None:
     assert letter.offset == len(ITEMS)
 
 
+def test_bad_crm_records_are_told_in_few_statuses_that_say_nothing_of_anybody(story: Story) -> None:
+    live, address = story.live, "ann@example.org"
+
+    def send(number: int) -> None:
+        live.send(
+            Event(
+                event_id=f"crm{number}", user_id="crm-ann", type="profile_update", time=BEGIN + DAY + number,
+                attributes={address: "x", "source": "old crm"},
+            )
+        )  # fmt: skip
+
+    def told() -> list[bytes]:
+        return [each for each in live.read(live.topics.control_status) if b'"profile_update"' in each]
+
+    for number in range(200):
+        send(number)
+    live.producer.flush()
+    live.until(lambda: sum(json.loads(each)["refused"] for each in told()), "a bad record is told")
+    time.sleep(1.5)
+    send(200)
+    live.producer.flush()
+    live.until(lambda: sum(json.loads(each)["refused"] for each in told()) == 201, "all of them are counted")
+    statuses = told()
+    assert len(statuses) < 20
+    for each in statuses:
+        assert json.loads(each)["applied"] is False
+        assert json.loads(each)["reason"].startswith("is no name: ")
+        for personal in (address, "old crm", "crm-ann", live.pseudonym.of("crm-ann")):
+            assert personal.encode() not in each
+    letters = [DEAD_LETTERS.decode(letter) for letter in live.read(live.topics.dead_letters)]
+    assert sum(letter.reason == "bad_attributes" for letter in letters) == 201, "each is kept for its sender"
+
+
 def test_ten_thousand_garbage_messages_do_not_stop_the_job(story: Story) -> None:
-    live, rng = story.live, random.Random(1)
-    before = live.counters()
+    live = story.live
+    before = live.counters_now()
     for number in range(10_000):
-        live.send_raw(rng.randbytes(60), None, BEGIN + DAY)
+        event = Event(
+            event_id=f"g{number}", user_id=f"guest-{number % 200}", type="search", time=BEGIN + DAY + number
+        )
+        live.send_raw(garbage_of(EVENTS.encode(event), number), None, BEGIN + DAY)
         if number % 10 == 0:
-            live.send(
-                Event(
-                    event_id=f"g{number}", user_id=f"guest-{number % 200}", type="search",
-                    time=BEGIN + DAY + number,
-                )
-            )  # fmt: skip
+            live.send(event)
     live.producer.flush()
     live.until(lambda: live.counters()["accepted"] >= before["accepted"] + 1_000, "all valid ones accepted")
     rejected = lambda counted: sum(c for n, c in counted.items() if n.startswith("rejected."))  # noqa: E731
     live.until(lambda: rejected(live.counters()) >= rejected(before) + 10_000, "all garbage counted")
     live.until(lambda: live.rec("guest-190"), "a list of the last guest")
+    assert rejected(live.counters_now()) == rejected(before) + 10_000
     assert live.service.alive()
+
+
+def test_every_kind_of_garbage_has_the_dead_letter_that_its_bytes_deserve(story: Story) -> None:
+    live, ingest = story.live, Ingest(IngestSettings(), SchemaBook())
+    valid = EVENTS.encode(Event(event_id="w", user_id="whole", type="search", time=BEGIN + DAY))
+    messages = [
+        *(garbage_of(valid, number) for number in range(60)),
+        *(MARKER[:1], MARKER, valid[:9], b"\0", b"\0\0\0\0\7" + valid[10:], b"\xff" * MOST_BYTES),
+        *(b"\xff" * (MOST_BYTES + 1), MARKER + b"\xff" * MOST_BYTES, b"\xff" * (LARGEST_PAYLOAD + 1)),
+        EVENTS.encode(Event(event_id="w", user_id=" ", type="search", time=BEGIN + DAY)),
+        EVENTS.encode(Event(event_id="w", user_id="whole", type=" ", time=BEGIN + DAY)),
+    ]
+    due = set()
+    for number, message in enumerate(messages):
+        time = BEGIN + DAY + number
+        place = live.send_raw(message, None, time).get(30)
+        rejected = ingest.accept(message, time, time)
+        assert isinstance(rejected, Rejected)
+        due.add(
+            DEAD_LETTERS.encode(
+                dead_letter(rejected, message, live.topics.events, place.partition, place.offset, time)
+            )
+        )
+    live.until(lambda: due <= {*live.read(live.topics.dead_letters)}, "every dead letter, to the byte")
+    written = Counter(live.read(live.topics.dead_letters))
+    assert {written[letter] for letter in due} == {1}
 
 
 def test_the_web_ui_shows_names_that_people_understand(story: Story) -> None:

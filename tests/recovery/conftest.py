@@ -79,9 +79,7 @@ class Stack:
         feed = JobFeed(self.topics)
         self.producer, self.close = feed.producer, feed.close
         self.send_item, self._send = feed.send_item, feed.send
-        model = AffinityModel(AffinitySettings())
-        self._model = model
-        self._learning = learning_classes(model, DriftDetector(DriftSettings()))
+        self._learning = learning_classes(AffinityModel(AffinitySettings()), DriftDetector(DriftSettings()))
 
     def submit(self, restore: str = "none") -> None:
         """Submit the job as a person would, and wait until all its tasks run."""
@@ -138,7 +136,7 @@ class Stack:
             return False
         now = copy.copy(state)
         now.segments = json.loads(stored)["segments"]
-        said = stored == profile_value(profile_of(now, self._model, self._learning))
+        said = stored == profile_value(profile_of(now, self._learning))
         return bool(said) and self._in_segments(user, now.segments)
 
     def _in_segments(self, user: str, found: list[str]) -> bool:

@@ -238,15 +238,22 @@ def test_a_bad_file_is_refused_with_its_name(text: str, why: str) -> None:
         rules_of_file(text, "mine.toml")
 
 
-def answer(body: str, deleted: bool = False) -> ControlStatus:
-    following = Following(FollowingSettings(), {})
-    control = FollowingControl(following, [], TrafficSettings(), Backfill(), IdleClock(now=0))
-    configuration = Configuration(SchemaBook())
-    configuration.give(control.takers())
-    message = Control(kind="rule", name="sale", version=3, body=body, deleted=deleted)
-    applied = configuration.apply_control(CONTROLS.encode(message))
+def answer(
+    body: str, deleted: bool = False, name: str = "sale", of: Configuration | None = None
+) -> ControlStatus:
+    message = Control(kind="rule", name=name, version=3, body=body, deleted=deleted)
+    applied = (of or configuration()).apply_control(CONTROLS.encode(message))
     assert applied.status is not None
     return ControlStatus(**json.loads(applied.status))
+
+
+def configuration(*rules: ContextRule) -> Configuration:
+    """The configuration of a subtask whose settings have these rules."""
+    following = Following(FollowingSettings(), {})
+    control = FollowingControl(following, [], TrafficSettings(), Backfill(), IdleClock(now=0), rules)
+    made = Configuration(SchemaBook())
+    made.give(control.takers())
+    return made
 
 
 def test_the_job_takes_a_good_rule_and_refuses_a_bad_one_with_the_reason() -> None:
@@ -281,6 +288,17 @@ def test_more_rules_than_are_possible_are_refused_and_the_others_stay() -> None:
     with pytest.raises(RuleRefused, match="17 rules are in force with this one; 16 are possible"):
         rules.offer(RuleRecord(name="more", version=1, rule=GOOD))
     assert len(rules.all()) == MOST_RULES
+
+
+def test_the_job_refuses_one_rule_too_many_with_those_of_the_settings_counted() -> None:
+    job, good = configuration(*ready_rules()), json.dumps(GOOD)
+    for k in range(MOST_RULES - 1):
+        assert answer(good, name=f"r{k}", of=job).applied
+    assert "17 rules are in force with this one" in answer(good, name="more", of=job).reason
+    assert answer(good, name="r0", of=job).applied
+    off = json.dumps({**GOOD, "enabled": False})
+    assert answer(off, name=ready_rules()[0].name, of=job).applied
+    assert answer(good, name="more", of=job).applied
 
 
 @pytest.mark.parametrize("stored", [b"{", b'{"v":2,"type":"rule","name":"x","version":1}'])

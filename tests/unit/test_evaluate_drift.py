@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import random
 
+import msgspec
 import pytest
 
-from jobs.evaluate_drift import least_errors
+from jobs.evaluate_drift import LONG, DriftTrial, least_errors, promised
 from jobs.evaluate_drift_figures import gain_of
 from jobs.evaluate_drift_ranker import PersonalRanker
 from jobs.evaluate_drift_shopper import Shopper
 from jobs.evaluate_drift_streams import TasteChange, generated, generated_catalogue, spliced
 from jobs.evaluate_drift_trial import Follower, Hits, Touch
+from jobs.training_events import TrainingEvents
+from operators.affinity import AffinitySettings
 from operators.drift import DriftDetector, DriftSettings
 from operators.item_facts import ItemFacts
 from operators.user_step import StepSettings
+from schemas.records import Event, Item
 from schemas.state import Affinity
 
 CATALOGUE = generated_catalogue()
@@ -94,3 +98,71 @@ def test_an_item_is_ranked_by_popularity_and_the_profile() -> None:
     assert ranker.item_hit(Affinity(), set(), "i19")
     assert not ranker.item_hit(Affinity(), set(), "i20")
     assert ranker.item_hit(Affinity(), {"i0"}, "i20")
+
+
+def shop_trial(lengths: dict[str, int], pairs: int = 2) -> DriftTrial:
+    """A trial on simulated users with so many labelled events, whose tastes change in the middle.
+
+    Each event has a twin at an item that the catalogue lacks, which is no labelled one.
+    """
+    events = []
+    for user, length in lengths.items():
+        for time, touch in enumerate(generated(user, length // 2, length, CATALOGUE, Shopper())):
+            event = Event(
+                event_id=touch.event_id, user_id=user, type=touch.type, time=time, item_id=touch.item
+            )
+            events += [event, msgspec.structs.replace(event, item_id="unknown")]
+    items = [
+        Item(item_id=name, title=name, category=facts.category, price=facts.price)
+        for name, facts in CATALOGUE.items()
+    ]
+    return DriftTrial(
+        TrainingEvents(events, items, unused=0), "shop", StepSettings(), pairs, lambda what: None
+    )
+
+
+def test_the_reach_is_of_users_whose_detector_can_have_heard_enough_to_fire() -> None:
+    least = AffinitySettings().warm_up + least_errors(DriftSettings())
+    reach = shop_trial({"long": 3 * least, "enough": least, "short": least - 1, "one": 1})._reach()
+    assert (reach.data, reach.least_events, reach.users, reach.reached) == ("shop", least, 4, 2)
+    assert reach.share == 0.5
+    assert reach.share_of_events == pytest.approx(4 * least / (5 * least))
+
+
+def test_of_a_file_without_labelled_events_nobody_is_reached() -> None:
+    reach = shop_trial({})._reach()
+    assert (reach.users, reach.reached, reach.share, reach.share_of_events) == (0, 0, 0.0, 0.0)
+
+
+def test_false_alarms_are_counted_on_the_files_own_users_as_they_are_and_shuffled() -> None:
+    lengths = {f"user {number}": 200 + number for number in range(9)}
+    trial = shop_trial(lengths | {"few": 99}, pairs=8)
+    rows = {row.stream: row for row in trial._false_alarms()}
+    as_recorded = rows["shop, as recorded (may hold changes)"]
+    shuffled = rows["shop, each user's events shuffled"]
+    errors = sum([*lengths.values()][:8]) - 8 * AffinitySettings().warm_up
+    for row in (as_recorded, shuffled):
+        assert (row.users, row.errors) == (8, errors)
+        assert row.per_thousand == pytest.approx(1000 * row.alarms / errors)
+        assert row.low <= row.per_thousand <= row.high
+    # Each user changes once, and for good; of the same events in random order nothing changes.
+    assert as_recorded.alarms >= 4
+    assert shuffled.alarms <= as_recorded.alarms / 2
+
+
+def test_false_alarms_are_counted_on_simulated_users_and_on_coins_beside_what_is_promised() -> None:
+    trial = shop_trial({"few": 99}, pairs=3)
+    rows = trial._false_alarms()
+    assert [row.stream for row in rows] == [
+        "independent errors of 0 and 1",
+        "simulated users, independent events",
+        "simulated users, runs of 4 events",
+    ]
+    assert {row.users for row in rows} == {3}
+    assert {row.promised for row in rows} == {promised(DriftSettings())}
+    coins, independent, runs = rows
+    assert coins.errors == 3 * (LONG // DriftSettings().feed_every * DriftSettings().feed_every)
+    assert independent.errors == runs.errors == 3 * (LONG - AffinitySettings().warm_up)
+    for row in rows:
+        assert row.low <= row.per_thousand <= row.high
+    assert trial._notes == ["shop: no user has 100 labelled events"]

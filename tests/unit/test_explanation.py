@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from operators.bundle import Bundle, load_bundle
+from operators.context_rule import ContextRule
 from operators.explanation import ItemReason, ListExplanation
 from operators.exploration import ExploreSettings
 from operators.item_hash import add_item_hash
+from operators.item_selector import ItemSelector
 from operators.rank_settings import RankSettings
 from operators.shelf import Shelf, ShelfBounds
 from operators.shelf_records import Arrivals, CoVisits, Items, Popularity
@@ -19,7 +21,7 @@ from schemas.list_inputs import decode_inputs
 from schemas.records import Item, Recommendation
 from schemas.state import RecentItem, UserState
 from tests.small_bundles import write_network
-from tests.unit.test_list_replay import NOW, logged_lists
+from tests.unit.test_list_replay import NOW, logged_lists, ruled_lists
 
 IDS = [f"item-{k:02d}" for k in range(40)]
 WEIGHTS = dict(RankSettings().blend)
@@ -107,6 +109,35 @@ def test_an_item_whose_place_went_to_a_new_one_is_told_so(shelf: Shelf) -> None:
     }  # fmt: skip
     assert "its place went to a new item" in explained(logged).absent(displaced).notes[0]
     assert any("item-05" in rule for rule in explained(logged).rules())
+
+
+def test_rules_are_told_with_what_they_did_to_each_item(shelf: Shelf) -> None:
+    shelf.apply(Items([Item(item_id=i, price=9.0) for i in ("item-20", "item-25", "item-15", "item-14")]))
+    shelf.apply(Items([Item(item_id="item-30", price=99.0), Item(item_id="item-31", price=99.0)]))
+    rules = (
+        ContextRule("dear", "bury", ItemSelector(price_from=9.0, price_to=10.0), factor=0.25),
+        ContextRule("nobody_pays_that", "hide", ItemSelector(price_from=50.0)),
+    )
+    [logged] = ruled_lists(shelf, [ann()], rules, chosen=RankSettings(explore=ExploreSettings(share=0.0)))
+    told = explained(logged)
+    assert "Rule dear: the scores of 4 candidates times 0.25." in told.rules()
+    assert "Rule nobody_pays_that (hide): 2 candidates taken out." in told.rules()
+    moved = [each for each in told.items() if each.notes]
+    for each in told.items():
+        assert each.rank is not None
+        assert each.rank >= each.place  # one of a group is passed over
+        before = sum(share.contribution or 0.0 for share in each.sources)
+        assert each.score == pytest.approx(before * (0.25 if each in moved else 1.0), abs=2e-6)
+    first = next(each for each in moved if each.item_id == "item-20")
+    assert first.why == "because_viewed:item-01;rule:dear"
+    assert first.notes[0].startswith("its score was ")
+    assert "before the rule dear × 0.25, and is" in first.notes[0]
+    [why] = told.absent("item-30").notes
+    assert why == "a candidate, and taken out by the rule nobody_pays_that"
+    below = told.absent("item-14")
+    assert below.rank is not None
+    assert below.rank > 20
+    assert "before the rule dear × 0.25" in below.notes[1]
 
 
 @pytest.fixture(scope="module")

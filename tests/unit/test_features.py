@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from operators.affinity import AffinityModel, AffinitySettings
+from operators.calibrated_affinity import CalibratedAffinity
 from operators.candidates import SOURCES, Candidates
 from operators.feature_plan import FeaturePlan
 from operators.features import FEATURES
@@ -123,13 +124,15 @@ def test_categories_count_by_share_and_an_unknown_one_is_like_no_other() -> None
     assert table(mugs)["same_category_as_last"] == [1.0, 0.5, 0.0, 0.0]
 
 
-def test_category_affinity_is_the_online_models_own_probability() -> None:
+def test_the_probability_of_a_category_is_the_one_that_rules_and_the_profile_read() -> None:
     state, model = shopper(), AffinityModel(AffinitySettings())
     for k in range(12):
         model.learn(state.affinity, "Toys/Robots", None, "click", None, f"event-{k}")
-    expected = [model.probability(state.affinity, item.category) for item in CATALOGUE[1:]]
-    assert table(state)["category_affinity"] == pytest.approx(expected, abs=1e-5)
-    assert table()["category_affinity"] == [0.5] * 4
+    expected = [CalibratedAffinity().probability(state, item.category) for item in CATALOGUE[1:]]
+    assert table(state)["category_probability"] == pytest.approx(expected, rel=1e-5)
+    assert expected[0] > expected[2] > 0.05 > expected[1]
+    stranger = table(UserState("v", born=0))["category_probability"]
+    assert stranger == pytest.approx([CalibratedAffinity().probability(UserState("v", born=0), "Pans")] * 4)
 
 
 def test_factors_fold_the_user_in_from_recent_items_with_the_newest_weighing_most() -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -13,8 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.bundle import Bundle, load_bundle
+from operators.context_rule import ContextRule, Moment
 from operators.exploration import ExploreSettings
 from operators.item_hash import add_item_hash
+from operators.item_selector import ItemSelector
 from operators.list_inputs import inputs_of, kept_of
 from operators.list_replay import Difference, differences
 from operators.rank_settings import RankSettings
@@ -22,9 +27,12 @@ from operators.ranked_list import RankedList
 from operators.ranker import MadeLists, Ranker
 from operators.shelf import Shelf, ShelfBounds
 from operators.shelf_records import Arrivals, CoVisits, Items, Popularity, SessionSteps
+from operators.slot_ranker import SlotRanker
+from operators.slot_rules import SlotRules
+from operators.slot_settings import SlotSettings, slots_of
 from schemas.list_inputs import SECTIONS, ListInputs, decode_inputs, encode_inputs
 from schemas.records import Item, Recommendation, ScoredItem
-from schemas.redis_keys import seq
+from schemas.redis_keys import HOME, seq
 from schemas.state import RecentItem, Session, UserState
 from tests.small_bundles import write_network
 
@@ -110,6 +118,81 @@ def _logged(user: UserState, made: RankedList, inputs: ListInputs) -> Recommenda
 
 def nowhere(sha256: str) -> Bundle | None:
     return None
+
+
+RULES = (
+    ContextRule("calm", "bury", ItemSelector(categories=("Toys",)), factor=0.4),
+    ContextRule("dear", "boost", ItemSelector(price_from=5.0), Moment(countries=("GB",)), factor=1.3),
+    ContextRule("no_mugs", "hide", ItemSelector(categories=("Home",), price_to=3.0)),
+    ContextRule("french", "keep", ItemSelector(categories=("Toys",)), Moment(countries=("FR",))),
+)
+
+
+def ruled_lists(
+    shelf: Shelf,
+    states: list[UserState],
+    rules: Sequence[ContextRule],
+    bundle: Bundle | None = None,
+    chosen: RankSettings = RankSettings(),
+    slots: Mapping[str, SlotSettings] = MappingProxyType({}),
+) -> list[Recommendation]:
+    """What the log holds of these users' lists, made in one batch beside those of other slots, under rules."""
+    inputs: list[ListInputs] = []
+
+    def take(made: MadeLists) -> None:
+        inputs.extend(inputs_of(made, k) for k in range(len(states)))
+
+    ranker = SlotRanker(Ranker(shelf, chosen, bundle), SlotRules(slots_of(slots, chosen), rules, shelf))
+    lists = ranker.rank(states, [user.last for user in states], record=take)[HOME]
+    return [_logged(user, each.ranked, told) for user, each, told in zip(states, lists, inputs, strict=True)]
+
+
+@given(
+    shelves(), st.lists(users(), min_size=1, max_size=4), st.integers(0, 25),
+    st.lists(st.sampled_from(RULES), unique_by=lambda rule: rule.name), st.booleans(),
+)  # fmt: skip
+@settings(max_examples=30, deadline=None)
+def test_a_list_that_rules_moved_is_made_again_bit_for_bit_beside_other_slots_too(
+    shelf: Shelf, states: list[UserState], length: int, rules: list[ContextRule], beside: bool
+) -> None:
+    explore = ExploreSettings(share=0.25, first_places=2, few_sessions=1)
+    slots = {"cart": SlotSettings(), "product": SlotSettings(), "email": SlotSettings()} if beside else {}
+    chosen = RankSettings(length=length, explore=explore)
+    for logged in ruled_lists(shelf, states, rules, chosen=chosen, slots=slots):
+        assert differences(logged, nowhere) == []
+
+
+def test_rules_are_among_the_inputs_of_those_lists_alone_in_which_they_had_a_hand() -> None:
+    french = busy_user("fred")
+    french.country = "FR"
+    rules = (replace(RULES[1], factor=4.0), replace(RULES[3], items=ItemSelector(tags=("none",))))
+    told = [
+        decode_inputs(each.inputs or b"") for each in ruled_lists(busy_shelf(), [busy_user(), french], rules)
+    ]
+    held = [[rule.name for rule in each.rules.rules] if each.rules else None for each in told]
+    assert held == [["dear"], ["french"]]
+    [bare] = ruled_lists(busy_shelf(), [busy_user()], rules[1:])
+    assert decode_inputs(bare.inputs or b"").rules is None
+
+
+def test_a_list_of_a_trained_ranker_that_rules_moved_is_made_again_bit_for_bit(bundle: Bundle) -> None:
+    states = [busy_user(f"user-{k}") for k in range(3)]
+    for logged in ruled_lists(busy_shelf(), states, RULES[:2], bundle):
+        assert any(";rule:" in item.why for item in logged.items)
+        assert differences(logged, {bundle.sha256: bundle}.get) == []
+
+
+def test_an_altered_rule_is_named_with_the_scores_that_it_moves() -> None:
+    [logged] = ruled_lists(busy_shelf(), [busy_user()], RULES[1:2])
+    assert logged.inputs is not None
+    held = decode_inputs(logged.inputs).rules
+    assert held is not None
+    other = [msgspec.structs.replace(held.rules[0], weight=1.4)]
+    content = msgspec.msgpack.encode([other, held.fits.tobytes()])
+    altered = msgspec.structs.replace(logged, inputs=with_section(logged.inputs, "rules", content))
+    found = named(differences(altered, nowhere))
+    assert ("checksum", "the inputs' rules") in found
+    assert {what for what, _ in found} == {"checksum", "score"}
 
 
 @given(shelves(), st.lists(users(), min_size=1, max_size=4), st.integers(0, 25), st.booleans())

@@ -105,4 +105,4 @@ def test_rules_follow_the_control_topic_and_a_bad_one_changes_nothing() -> None:
 
 def _book(when: str) -> SegmentBook:
     rule = SegmentRule(name="asked", when=when)
-    return SegmentBook.of([rule], profile_features(SETTINGS), Affinities.of(SETTINGS.affinity))
+    return SegmentBook.of([rule], profile_features(SETTINGS), Affinities.of(SETTINGS))

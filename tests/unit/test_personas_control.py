@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,6 +111,20 @@ def test_a_bad_bundle_is_refused_and_what_is_in_force_stays(
     assert not status["applied"]
     assert str(status["reason"]).endswith("shop/1 stays in force")
     assert subtask.follow(UserState("ann", born=0), 8).persona is not None
+
+
+def test_what_one_machine_refuses_is_told_by_that_machine_with_its_name(folder: Path) -> None:
+    good = offer(reference_to(folder))
+    gone(folder)
+    refused = Subtask().configuration.apply_control(good)
+    assert refused.of_host
+    assert refused.status is not None
+    assert msgspec.json.decode(refused.status)["host"] == socket.gethostname()
+    elsewhere = offer(BundleReference(folder="/x", sha256="ab"), name="shop")
+    misnamed = Subtask().configuration.apply_control(elsewhere)
+    assert misnamed.status is not None
+    assert not misnamed.of_host, "every subtask refuses it alike: the first one tells it"
+    assert "host" not in msgspec.json.decode(misnamed.status)
 
 
 def test_a_message_under_another_name_is_refused(folder: Path) -> None:

@@ -33,7 +33,7 @@ def followed(count: int) -> UserState:
 
 def test_a_profile_holds_what_the_record_holds() -> None:
     user = followed(30)
-    profile = profile_of(user, AffinityModel(AffinitySettings()), {"affinity": "a", "drift": "d"})
+    profile = profile_of(user, {"affinity": "a", "drift": "d"})
     assert (profile.events, profile.born, profile.at) == (30, 1_000, 1_029)
     assert (profile.country, profile.device) == ("GB", "mobile")
     assert profile.recent[0] == ("item-5", 1_029, "view", "Department 5")
@@ -45,7 +45,7 @@ def test_a_profile_holds_what_the_record_holds() -> None:
 
 def test_affinities_are_of_the_most_counted_categories_likeliest_first() -> None:
     user = followed(30)
-    profile = profile_of(user, AffinityModel(AffinitySettings()), {})
+    profile = profile_of(user, {})
     most = sorted(user.categories, key=lambda name: (-user.categories[name], name))[:SHOWN_AFFINITIES]
     assert {category for category, _ in profile.affinities} == set(most)
     probabilities = [probability for _, probability in profile.affinities]
@@ -56,22 +56,22 @@ def test_affinities_are_of_the_most_counted_categories_likeliest_first() -> None
 def test_affinities_are_calibrated_by_the_settings_of_the_step() -> None:
     user, model = followed(30), AffinityModel(AffinitySettings())
     plain = StepSettings(calibration=CalibrationSettings(intercept=0.0, model=1.0, share=0.0))
-    told = profile_of(user, model, {}, ProfileReading.of(plain)).affinities
-    raw = dict(model.probabilities(user.affinity, [category for category, _ in told]))
+    told = profile_of(user, {}, ProfileReading.of(plain)).affinities
+    raw = {category: model.probability(user.affinity, category) for category, _ in told}
     assert dict(told) == pytest.approx(raw)
-    calibrated = dict(profile_of(user, model, {}).affinities)
+    calibrated = dict(profile_of(user, {}).affinities)
     assert all(calibrated[category] < raw[category] for category in raw)
     assert sum(calibrated.values()) < 1.5  # one event is in one category
 
 
 def test_a_profile_says_why_a_user_is_kept_out() -> None:
-    user, model = followed(5), AffinityModel(AffinitySettings())
-    assert profile_of(user, model, {}).traffic == ()
+    user = followed(5)
+    assert profile_of(user, {}).traffic == ()
     user.traffic.marks = RATE | VOLUME
-    assert profile_of(user, model, {}).traffic == ("rate", "volume")
+    assert profile_of(user, {}).traffic == ("rate", "volume")
 
 
 def test_no_profile_holds_the_raw_user_id() -> None:
-    value = profile_value(profile_of(followed(5), AffinityModel(AffinitySettings()), {}))
+    value = profile_value(profile_of(followed(5), {}))
     assert b"ann" not in value
     assert json.loads(value)["v"] == 1

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from jobs.avro_files import write_avro
 from jobs.cli import build
+from jobs.send_progress import recorded_time
 from operators.shelf import Shelf, ShelfBounds
 from operators.shelf_records import CoVisits, Items, Popularity
 from schemas.codec import RECOMMENDATIONS
@@ -133,6 +134,33 @@ def test_why_of_a_user_without_a_list_is_one_line(headrace: Any, out: Path) -> N
     said = headrace("user", "why", "nobody", "--source", str(out))
     assert said.exit_code == 2
     assert "holds no list of this user" in said.output
+
+
+def test_why_at_a_time_before_all_lists_says_when_the_first_is_of(headrace: Any, out: Path) -> None:
+    said = headrace("user", "why", "ann", "--source", str(out), "--at", str(EARLIER - 1))
+    assert said.exit_code == 2
+    assert f"holds no list of this user of then; the first is of {recorded_time(EARLIER)} UTC" in said.output
+
+
+def test_lists_of_others_do_not_count_where_a_users_are_made_again(headrace: Any, out: Path) -> None:
+    said = headrace("replay", str(out), "--user", "ann")
+    assert "1 of 2 logged lists have their inputs" in said.stdout
+    nobody = headrace("replay", str(out), "--user", "nobody")
+    assert nobody.exit_code == 2
+    assert "the log holds 3 records, and no list of those that were asked for" in nobody.output
+
+
+def test_a_user_of_whom_nothing_is_known_is_asked_for_with_a_question(
+    headrace: Any, redis_server: Any
+) -> None:
+    said = headrace("user", "log", "ann", "--minutes", "1")
+    assert said.stdout.startswith("lists of ann are logged with their inputs for 1 minute\n")
+    assert "Redis knows nothing of ann yet" in said.stdout
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.set(RedisKeys().profile(ANN), b"{}")
+    told = json.loads(headrace("user", "log", "ann", "--json").stdout)
+    assert (told["uid"], told["known"], told["until"] > 0) == (ANN, True, True)
+    assert json.loads(headrace("user", "log", "ann", "--stop", "--json").stdout)["until"] is None
 
 
 def test_a_user_is_asked_for_until_a_time_or_no_more(headrace: Any, redis_server: Any) -> None:

@@ -77,10 +77,9 @@ class Shop:
 
     def publish(self) -> None:
         step = self.told.step
-        model = AffinityModel(step.affinity)
-        learning = learning_classes(model, DriftDetector(step.drift))
+        learning = learning_classes(AffinityModel(step.affinity), DriftDetector(step.drift))
         for user in self.users.values():
-            value = profile_value(profile_of(user, model, learning, ProfileReading.of(step)))
+            value = profile_value(profile_of(user, learning, ProfileReading.of(step)))
             self.client.set(NAMES.profile(user.uid), value)
         for item in ITEMS:
             self.client.set(NAMES.item(item.item_id), item_value(item))

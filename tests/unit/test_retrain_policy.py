@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from operators.retrain_policy import KIND, RetrainPolicy, RetrainSettings, request_of
@@ -44,6 +46,18 @@ def test_no_second_request_before_the_cool_down_is_over_even_after_a_restart() -
 )
 def test_only_alerts_that_a_new_model_would_answer_ask_for_one(scope: str, signal: str, asks: bool) -> None:
     assert (RetrainPolicy(RetrainSettings()).take(alert(5, scope, signal)) is not None) == asks
+
+
+def test_a_request_of_a_job_of_before_that_has_no_id_gets_the_one_it_would_have_today() -> None:
+    asked = RetrainPolicy(RetrainSettings()).take(alert(7))
+    assert asked is not None
+    old = json.loads(asked.body) | {"v": 1}
+    del old["id"], old["pool"]
+    before = Control(kind=KIND, name="ranker", version=7, body=json.dumps(old))
+    assert request_of(before).id == request_of(asked).id
+    assert (
+        request_of(before).id != request_of(Control(kind=KIND, name="other", version=7, body=before.body)).id
+    )
 
 
 def test_a_body_that_is_no_request_is_refused_by_name() -> None:

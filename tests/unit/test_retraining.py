@@ -15,6 +15,7 @@ import pytest
 
 from jobs.bundle_trial import Trial, held_back_from, judge
 from jobs.factorise import FactorSettings
+from jobs.handled_requests import FILE, MOST, HandledRequests
 from jobs.retraining import Retrainer, newest_version, offer
 from jobs.settings import ModelSection, Settings
 from jobs.train_on_drift import lake_folder, models_of
@@ -24,8 +25,9 @@ from jobs.training_events import NothingToLearnError, read_training_events
 from operators.bundle import Bundle, load_bundle
 from operators.bundle_manifest import MANIFEST, read_manifest, sha256_of
 from operators.lake_row import LakeSettings
-from operators.retrain_policy import RetrainRequest, RetrainSettings
+from operators.retrain_policy import RetrainPolicy, RetrainRequest, RetrainSettings, request_of
 from schemas.errors import HeadraceError
+from schemas.records import POOL, DriftAlert
 
 MINUTE = 60_000
 START = 1_700_000_000_000
@@ -74,8 +76,13 @@ def models(earlier: Path, tmp_path: Path) -> Path:
 
 def asked(at: int) -> RetrainRequest:
     return RetrainRequest(
-        at=at, scope="stream", signal="prediction_error", detector="ADWIN", reason="it rose"
+        at=at, scope="stream", signal="prediction_error", detector="ADWIN", reason="it rose", id=f"at {at}"
     )
+
+
+def versions(models: Path) -> list[str]:
+    """What lies in a folder of bundles, but for the file of handled requests."""
+    return sorted(path.name for path in models.iterdir() if path.name != FILE)
 
 
 def retrainer_of(
@@ -107,7 +114,7 @@ def test_a_bundle_that_is_no_worse_becomes_the_next_version_and_is_referred_to(
     assert (control.kind, control.name, control.version) == ("model", "shop", 7)
     body = msgspec.json.decode(control.body)
     assert body == {"folder": str((models / "2").resolve()), "sha256": sha256_of(models / "2" / MANIFEST)}
-    assert sorted(path.name for path in models.iterdir()) == ["1", "2"]
+    assert versions(models) == ["1", "2"]
 
 
 def test_a_worse_bundle_is_neither_kept_nor_offered(
@@ -117,7 +124,7 @@ def test_a_worse_bundle_is_neither_kept_nor_offered(
     done = retrainer_of(file, models, in_force(models / "1")).answer(asked(END + 5))
     assert (done.hr, done.hr_in_force, done.accepted) == (0.3, 0.305, False)
     assert done.bundle is done.reference is None
-    assert [path.name for path in models.iterdir()] == ["1"]
+    assert versions(models) == ["1"]
 
 
 def test_the_same_bundle_is_not_worse_than_itself_and_both_are_asked_at_the_same_events(
@@ -153,7 +160,7 @@ def test_too_little_to_judge_by_is_said_and_leaves_nothing(file: Path, models: P
     Training(SMALL).run(file, None, models / "1")
     with pytest.raises(HeadraceError, match="lists to judge by that neither"):
         retrainer_of(few, models, in_force(models / "1")).answer(asked(END))
-    assert [path.name for path in models.iterdir()] == ["1"]
+    assert versions(models) == ["1"]
 
 
 def test_a_training_that_fails_leaves_nothing_and_may_be_asked_for_again(tmp_path: Path) -> None:
@@ -186,9 +193,49 @@ def test_two_requests_in_a_row_make_one_bundle_even_after_a_restart(file: Path, 
     asked_at = END + 500_000  # later than the lake: it is a checkpoint behind
     assert retrainer.answer(asked(asked_at)).accepted
     for each in (retrainer, retrainer_of(file, models, lambda: settings)):
-        assert "2 is newer" in (each.why_not(asked(asked_at)) or "")
+        assert each.why_not(asked(asked_at)) == f"request at {asked_at} was handled before"
+        assert "2 is newer" in (each.why_not(asked(asked_at - 1)) or "")
         assert "retrain.cool_down" in (each.why_not(asked(asked_at + 999)) or "")
         assert each.why_not(asked(asked_at + 1_000)) is None
+
+
+def test_the_same_drift_asks_twice_after_a_crash_of_the_job_and_of_the_training_and_is_answered_once(
+    file: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alert = DriftAlert(
+        uid="", detector="ADWIN", at=END + 5, labelled=9, error_before=0.2, error_after=0.5, scope=POOL,
+        pool="persona/3", reason="it rose",
+    )  # fmt: skip
+    before_the_crash = RetrainPolicy(RetrainSettings(cool_down=0)).take(alert)
+    restored = RetrainPolicy(RetrainSettings(cool_down=0))
+    after_it = restored.take(msgspec.structs.replace(alert, reason="it rose, in other words"))
+    elsewhere = restored.take(msgspec.structs.replace(alert, pool="persona/4"))
+    assert before_the_crash is not None
+    assert after_it is not None
+    assert elsewhere is not None
+    first, again, another = map(request_of, (before_the_crash, after_it, elsewhere))
+    settings = Settings(model=ModelSection(bundle=models / "1"), retrain=RetrainSettings(cool_down=0))
+    monkeypatch.setattr("jobs.retraining.judge", lambda *_: Trial(lists=200, hits=(60, 61)))
+    assert not retrainer_of(file, models, lambda: settings).answer(first).accepted
+    begun_anew = retrainer_of(file, models, lambda: settings)
+    assert begun_anew.why_not(again) == f"request {first.id} was handled before"
+    assert begun_anew.why_not(another) is None
+    assert versions(models) == ["1"]
+
+
+def test_of_handled_requests_the_last_hundred_are_remembered_and_an_unreadable_file_counts_as_none(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    handled = HandledRequests(tmp_path / "models")
+    for at in range(MOST + 10):
+        handled.add(asked(at))
+    again = HandledRequests(tmp_path / "models")
+    assert [asked(at) in again for at in (9, 10, MOST + 9)] == [False, True, True]
+    assert again.latest_at == MOST + 9
+    assert (tmp_path / "models" / FILE).stat().st_size < 50 * MOST
+    (tmp_path / "models" / FILE).write_bytes(b"{")
+    assert asked(10) not in HandledRequests(tmp_path / "models")
+    assert "counts as empty" in caplog.text
 
 
 def test_without_a_bundle_in_force_the_blend_is_the_measure(file: Path, tmp_path: Path) -> None:

@@ -1,15 +1,13 @@
 """Segments as they are kept, event by event, against every rule judged anew over the whole history.
 
-The reference below knows nothing of cells, windows that slide, due times or what was judged before.
+The judging anew is that of `tests.unit.segments_by_force`.
 """
 
 from __future__ import annotations
 
-import operator
-from dataclasses import dataclass, field
+import random
+from dataclasses import dataclass
 from itertools import groupby
-from math import fsum
-from typing import Any
 
 import msgspec
 from hypothesis import HealthCheck, given, settings
@@ -19,28 +17,13 @@ from operators.feature import EVERY_TYPE, Feature, Kind
 from operators.item_facts import NOTHING_KNOWN, Catalogue, ItemFacts
 from operators.segments import SegmentBook, SegmentRule, SegmentStep
 from operators.segments.checker import check
-from operators.segments.selection import Filter, Selection
-from operators.segments.tree import (
-    Aggregate,
-    Among,
-    Arithmetic,
-    Both,
-    Condition,
-    Constant,
-    Elapsed,
-    Followed,
-    InSegment,
-    IsTrue,
-    Known,
-    Not,
-    Value,
-)
 from operators.segments.vocabulary import Vocabulary
 from operators.user_step import StepSettings, UserStep
 from schemas.attributes import Attribute
 from schemas.records import Context, Event
 from schemas.segment_memory import SegmentMemory
 from schemas.state import UserState
+from tests.unit.segments_by_force import Reference
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -67,154 +50,6 @@ FEATURES = {
     )
 }  # fmt: skip
 VOCABULARY = Vocabulary(FEATURES)
-OPERATORS = {
-    "==": operator.eq, "!=": operator.ne, "<": operator.lt,
-    "<=": operator.le, ">": operator.gt, ">=": operator.ge,
-}  # fmt: skip
-History = list[tuple[Event, ItemFacts]]
-
-
-# --- the reference ---------------------------------------------------------------------------------------
-
-
-@dataclass
-class Reference:
-    """The truth of rules over a whole history."""
-
-    rules: dict[str, Condition]
-    history: History = field(default_factory=list)
-
-    def members_of(self, user: UserState, now: int) -> set[str]:
-        return {name for name, rule in self.rules.items() if self.holds(rule, user, now)}
-
-    def holds(self, rule: Condition, user: UserState, now: int) -> bool:
-        if isinstance(rule, Both):
-            parts = [self.holds(part, user, now) for part in rule.parts]
-            return all(parts) if rule.every else any(parts)
-        if isinstance(rule, Not):
-            return not self.holds(rule.part, user, now)
-        if isinstance(rule, InSegment):
-            return self.holds(self.rules[rule.segment], user, now)
-        if isinstance(rule, Followed):
-            return self.followed(rule, now)
-        if isinstance(rule, IsTrue):
-            return self.value(rule.value, user, now) is True
-        if isinstance(rule, Among):
-            found = self.value(rule.value, user, now)
-            return found is not None and (found in rule.constants) is not rule.negated
-        left, right = self.value(rule.left, user, now), self.value(rule.right, user, now)
-        if left is None or right is None or isinstance(left, str) is not isinstance(right, str):
-            return False
-        return bool(OPERATORS[rule.operator](left, right))
-
-    def value(self, value: Value, user: UserState, now: int) -> Any:
-        if isinstance(value, Constant):
-            return value.value
-        if isinstance(value, Known):
-            return value.reading.value(user, now)
-        if isinstance(value, Elapsed):
-            times = [user.born] if value.selection is None else self.times(value.selection)
-            return None if not times else now - (max if value.function == "since_last" else min)(times)
-        if isinstance(value, Arithmetic):
-            left, right = self.value(value.left, user, now), self.value(value.right, user, now)
-            if left is None or right is None or (value.operator == "/" and right == 0):
-                return None
-            return {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}[
-                value.operator
-            ](left, right)
-        return self.aggregate(value, now)
-
-    def aggregate(self, value: Aggregate, now: int) -> Any:
-        begin = -1 if value.within is None else now - value.within
-        seen = [
-            (event, facts)
-            for event, facts in self.history
-            if selected(value.selection, event, facts) and event.time > begin
-        ]
-        times = [event.time for event, _ in seen]
-        numbers = [
-            number for event, facts in seen if (number := number_of(value.of, event, facts)) is not None
-        ]
-        if value.function == "count":
-            return len(numbers) if value.of else len(seen)
-        if value.function == "distinct":
-            return len({key for event, facts in seen if (key := key_of(value.of, event, facts)) is not None})
-        if value.function == "sum":
-            return fsum(numbers)
-        chosen = {
-            "minimum": (min, numbers),
-            "maximum": (max, numbers),
-            "first": (min, times),
-            "last": (max, times),
-        }
-        choose, among = chosen[value.function]
-        return choose(among) if among else None
-
-    def followed(self, rule: Followed, now: int) -> bool:
-        firsts, seconds = self.times(rule.first), self.times(rule.second)
-        if rule.negated:
-            return (
-                bool(firsts) and now >= max(firsts) + rule.within and max(seconds, default=-1) < max(firsts)
-            )
-        if not seconds:
-            return False
-        before = [time for time in firsts if time <= max(seconds)]
-        return bool(before) and max(seconds) - max(before) <= rule.within
-
-    def times(self, selection: Selection) -> list[int]:
-        return [event.time for event, facts in self.history if selected(selection, event, facts)]
-
-
-def selected(selection: Selection, event: Event, facts: ItemFacts) -> bool:
-    right_type = not selection.types or event.type in selection.types
-    return right_type and all(met(each, event, facts) for each in selection.filters)
-
-
-def met(condition: Filter, event: Event, facts: ItemFacts) -> bool:
-    values = condition.values
-    if isinstance(values[0], float):
-        number = number_of(condition.field, event, facts)
-        if number is None:
-            return False
-        return (
-            number in values
-            if condition.operator == "in"
-            else bool(OPERATORS[condition.operator](number, values[0]))
-        )
-    text = key_of(condition.field, event, facts)
-    if text is None:
-        return False
-    if condition.field == "category":
-        inside = any(text == value or text.startswith(f"{value}/") for value in values)
-    else:
-        inside = any(
-            text == value or (str(value)[-1] == "*" and text.startswith(str(value)[:-1])) for value in values
-        )
-    return inside is not (condition.operator == "!=")
-
-
-def number_of(name: str, event: Event, facts: ItemFacts) -> float | None:
-    if name == "price":
-        return facts.price
-    if name == "quantity":
-        return 1.0 if event.quantity is None else event.quantity
-    if name == "amount" and event.type in ("purchase", "refund", "add_to_cart", "remove_from_cart"):
-        return None if event.value is None else event.value * (event.quantity or 1.0)
-    return event.value
-
-
-def key_of(name: str, event: Event, facts: ItemFacts) -> str | None:
-    if name == "order":
-        return (
-            f"order {event.order_id}"
-            if event.type == "purchase" and event.order_id
-            else f"event {event.event_id}"
-        )
-    if name == "category":
-        return None if facts.category == "?" else facts.category
-    return {"item": event.item_id, "device": event.context.device, "country": event.context.country}[name]
-
-
 # --- random rules ----------------------------------------------------------------------------------------
 
 COUNTED = st.sampled_from(["view", "purchase", "purchase_line", "add_to_cart", "dwell", "any"])
@@ -226,7 +61,12 @@ FILTERS = st.lists(
     st.sampled_from(
         [
             'category="Toys"', 'category != "Toys"', 'item="mug"', 'device="mobile"', 'country in ("GB", "IE")',
-            "value >= 2", "quantity > 1", 'item="ro*"', 'device != "mobile"', "price < 20",
+            "value >= 2", "quantity > 1", 'item="ro*"', 'device != "mobile"', "price < 20", 'region="GB-ENG"',
+            'region="GB*"', 'locale != "en-GB"', 'locale in ("en-GB", "de-DE")', 'page="/sale*"', 'page != "/cart"',
+            'referrer="https://search.example/*"', 'site="uk"', 'site != "uk"', 'slot="home"',
+            'slot in ("home", "cart")', 'query="red *"', 'currency="EUR"',
+            'attribute.colour="red"', 'attribute.colour != "red"',
+            "discount > 0.5", "discount <= 0", "position < 3", "position in (0, 7)",
         ]
     ),
     max_size=2,
@@ -244,6 +84,7 @@ def of(*fields: str) -> st.SearchStrategy[str | None]:
     return st.sampled_from([None, *(f"of={field}" for field in fields)])
 
 
+TOLD_APART = of("category", "device", "region", "page", "site", "slot", "attribute.colour")
 WITHIN = st.none() | SPANS.map(lambda span: f'within="{span}"')
 COUNTS = st.builds(call, st.just("count"), COUNTED, FILTERS, WITHIN)
 WINDOW_COUNTS = st.builds(
@@ -251,7 +92,7 @@ WINDOW_COUNTS = st.builds(
 )
 NUMBERS = st.one_of(
     COUNTS,
-    st.builds(call, st.just("distinct"), COUNTED, FILTERS, WITHIN, of("category", "device")),
+    st.builds(call, st.just("distinct"), COUNTED, FILTERS, WITHIN, TOLD_APART),
     st.builds(call, st.sampled_from(["sum", "average"]), COUNTED, FILTERS, WITHIN, of("quantity")),
     st.builds(call, st.sampled_from(["minimum", "maximum"]), LINES, FILTERS, WITHIN, of("price")),
     st.sampled_from(["session.depth", "session.pace", 'affinity("Toys")', "age_days"]),
@@ -319,6 +160,33 @@ class Arrival:
     looked_at: tuple[int, ...]
 
 
+def chosen(rng: random.Random, *texts: str) -> str | None:
+    return rng.choice((None, *texts))
+
+
+def surroundings(count: int = 40, seed: int = 5) -> list[Event]:
+    """Where events come from, in every mixture: of each field what is filtered by, what is not, and nothing."""
+    rng = random.Random(seed)
+    return [
+        Event(
+            event_id="", user_id="ann", type="", time=0,
+            site=chosen(rng, "uk", "de"), slot=chosen(rng, "home", "cart", "email"),
+            query=chosen(rng, "red mug", "mug"), currency=chosen(rng, "EUR", "GBP"),
+            position=rng.choice((None, 0, 2, 7)),
+            attributes=rng.choice(({}, {"colour": "red"}, {"colour": "blue"}, {"size": "red"})),
+            context=Context(
+                region=chosen(rng, "GB-ENG", "GB-SCT", "DE-BE"), locale=chosen(rng, "en-GB", "de-DE", "fr-FR"),
+                page=chosen(rng, "/sale", "/sale/mugs", "/cart"),
+                referrer=chosen(rng, "https://search.example/?q=mug", "https://mail.example/"),
+            ),
+        )
+        for _ in range(count)
+    ]  # fmt: skip
+
+
+SURROUNDINGS = surroundings()
+
+
 @st.composite
 def streams(draw: st.DrawFn, most: int = 40) -> list[Arrival]:
     clock = BEGIN
@@ -329,16 +197,19 @@ def streams(draw: st.DrawFn, most: int = 40) -> list[Arrival]:
         type = draw(
             st.sampled_from(["view", "view", "purchase", "add_to_cart", "dwell", "profile_update", "odd"])
         )
-        event = Event(
+        around = draw(st.sampled_from(SURROUNDINGS))
+        event = msgspec.structs.replace(
+            around,
             event_id=str(draw(st.integers(0, number)) if draw(st.integers(0, 9)) == 0 else number),
-            user_id="ann",
             type=type,
+            attributes={} if type == "profile_update" else around.attributes,
             time=clock - behind,
             item_id=draw(st.sampled_from([None, "robot", "ball", "toyshelf", "mug", "unknown"])),
             value=draw(st.sampled_from([None, 0.25, 1.0, 2.0, 7.25])),
             quantity=draw(st.sampled_from([None, None, 2.0, 3.0])),
             order_id=draw(st.sampled_from([None, "o1", "o2", "o3"])),
-            context=Context(
+            context=msgspec.structs.replace(
+                around.context,
                 device=draw(st.sampled_from([None, "mobile", "desktop"])),
                 country=draw(st.sampled_from([None, "GB", "DE"])),
             ),

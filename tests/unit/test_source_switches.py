@@ -87,3 +87,18 @@ def test_the_list_of_a_user_tells_of_no_source_that_is_off(shelf: Shelf) -> None
 def test_a_source_is_switched_off_by_a_variable() -> None:
     settings = load(variables={"HEADRACE_RANK__CANDIDATES__SIMILAR": "0"})
     assert settings.rank.candidates == replace(CandidateSettings(), similar=0)
+
+
+def test_the_columns_of_sources_that_are_off_hold_nothing_however_often_one_looks(shelf: Shelf) -> None:
+    off = replace(
+        ON, similar=0, factors=0, bought_together=0, view_to_buy=0, again=0, new_arrivals=0, embedded=0
+    )
+    factors = FactorNeighbours(["seed", "hit"], np.array([[1], [0]]), np.array([[0.9], [0.9]]))
+    finder = CandidateFinder(shelf, off, factors)
+    users = UserBatch.of([user()] * 5, shelf, [NOW] * 5)
+    barred = BarredItems.of([["seed"]] * 5, [b""] * 5, shelf)
+    first = finder.find(users, barred)
+    assert first.scores[:, :4].any(axis=1).all()
+    assert not first.scores[:, 4:].any()
+    again = finder.find(UserBatch.of([user()] * 5, shelf, [NOW] * 5), barred)
+    assert again.scores.tobytes() == first.scores.tobytes()

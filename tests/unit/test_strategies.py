@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from jobs.evaluate_stream import evaluate
 from jobs.recommenders import BASELINES, CannotJudge, recommenders, strategies
-from jobs.settings import Settings
+from jobs.settings import Settings, load
 from jobs.training_events import TrainingEvents
+from operators.bundle import load_bundle
 from operators.candidates import SOURCES
 from operators.held_out import LeavesOut, held_out
 from operators.numbering import Numbering
@@ -45,6 +46,24 @@ def test_groups_stand_for_all_of_their_kind_and_nothing_is_judged_twice() -> Non
     assert names("popularity", "baselines", "headrace", "headrace") == [
         "popularity", *(name for name in BASELINES if name != "popularity"), "headrace",
     ]  # fmt: skip
+
+
+def test_a_variant_is_judged_by_the_settings_that_its_users_would_have(tmp_path: Path) -> None:
+    file = tmp_path / "experiments.toml"
+    file.write_text(
+        '[experiments.quiet.variants.as_is]\n[experiments.quiet.variants.without]\noff = ["trending"]\n'
+        "[experiments.quiet.variants.blended]\nblend = { similar = 2.0 }\n",
+        "utf-8",
+    )
+    told = load(None, {"experiments.file": str(file)}, {})
+    bundle = load_bundle(write_network(tmp_path / "shop" / "1", seed=1))
+    asked = ("variant:quiet/as_is", "variant:quiet/without", "variant:quiet/blended")
+    as_is, without, by_blend = strategies(asked, bundle, told)
+    assert (as_is.rank, as_is.bundle) == (told.rank, bundle)
+    assert (without.rank.candidates.trending, without.bundle) == (0, bundle)
+    assert (by_blend.rank.blend["similar"], by_blend.bundle) == (2.0, None)
+    with pytest.raises(CannotJudge, match=r"no variant 'loud'; experiments\.file has: quiet/as_is, "):
+        strategies(["variant:loud"], bundle, told)
 
 
 def test_a_source_alone_lists_what_it_names_and_nothing_to_fill_up() -> None:

@@ -188,3 +188,32 @@ def test_a_rate_that_is_steady_with_chance_alone_gives_few_alarms() -> None:
 def test_a_setting_out_of_its_range_is_refused_by_name(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=name):
         StreamDriftSettings(**{name: value})  # type: ignore[arg-type]
+
+
+def with_garbage(share: float, batches: int, turned_away: int) -> Iterator[StreamSummary]:
+    """Batches of 500 accepted events, and between them summaries of what was turned away: that share of all records."""
+    for number in range(batches):
+        accepted = StreamSummary(500, number, number, {"rejected": 500}, {"rejected": 0.0})
+        garbage = round(500 * share / (1 - share))
+        for _ in range(turned_away):
+            yield StreamSummary.of_rejected(garbage // turned_away, number, number)
+        yield accepted
+
+
+def test_what_was_turned_away_before_the_user_step_counts_in_the_rate_among_what_is_accepted() -> None:
+    drift = StreamDrift(StreamDriftSettings())
+    steady = [drift.take(summary) for summary in with_garbage(0.2, 300, turned_away=5)]
+    assert not any(steady)
+    found = [alert for summary in with_garbage(0.5, 100, turned_away=3) for alert in drift.take(summary)]
+    assert [alert.signal for alert in found] == ["rejected"]
+    assert found[0].error_before == pytest.approx(0.2, abs=0.01)
+    assert found[0].error_after == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_stream_of_nothing_but_garbage_is_told_though_nobody_accepts_anything() -> None:
+    drift = StreamDrift(StreamDriftSettings())
+    for summary in with_garbage(0.01, 100, turned_away=1):
+        drift.take(summary)
+    found = [alert for _ in range(1_000) for alert in drift.take(StreamSummary.of_rejected(500, 200, 200))]
+    assert [alert.signal for alert in found] == ["rejected"]
+    assert found[0].error_after == 1.0
