@@ -60,6 +60,8 @@ def _worker(name: str, models: WorkerModels) -> list[str]:
     lines = [f"{name}: ranks with {serve.model or NO_BUNDLE} since {recorded_time(serve.since)} UTC"]
     if shadow.model is not None:
         lines.append(f"  {_comparison(shadow)}")
+    for rule in models.rules or ():
+        lines.append(f"  refused rule {rule.name} at {recorded_time(rule.at)} UTC: {rule.why}")
     for reading in (serve, shadow):
         if reading.refused is not None:
             lines.append(f"  refused at {recorded_time(reading.refused_at)} UTC: {reading.refused}")

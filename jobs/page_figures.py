@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 from redis.asyncio import Redis
@@ -20,7 +20,7 @@ from jobs.worker_figures import WorkerFigures
 from operators.ranker import NO_BUNDLE
 from schemas.redis_keys import RedisKeys
 from schemas.stats import RECENT, RECENT_LENGTH, WORKERS
-from schemas.worker_models import FIELD, decode_models
+from schemas.worker_models import FIELD, WorkerModels, decode_models
 from schemas.worker_reading import worker_reading
 
 EVERY_S = 1.0
@@ -28,17 +28,17 @@ HISTORY = 180
 SHOWN_USERS = 14
 
 
-def models_shown(hashes: Iterable[Mapping[bytes, bytes]], now: int) -> Shown:
-    """The models that living workers rank with, and why one was refused, of the workers' hashes.
+def living_models(hashes: Mapping[str, Mapping[bytes, bytes]], now: int) -> dict[str, WorkerModels]:
+    """What the workers that live tell of their models, of their hashes.
 
-    >>> models_shown([{}], now=0)
-    {'models': [], 'refused': None}
+    >>> living_models({"rank-1": {}}, now=0)
+    {}
     """
-    told = [models for fields in hashes if (models := decode_models(fields.get(FIELD.encode()))) is not None]
-    living = [models.serve for models in told if now - models.at <= SILENT_AFTER_MS]
+    told = {worker: decode_models(fields.get(FIELD.encode())) for worker, fields in hashes.items()}
     return {
-        "models": sorted({serve.model or NO_BUNDLE for serve in living}),
-        "refused": next((serve.refused for serve in living if serve.refused is not None), None),
+        worker: models
+        for worker, models in told.items()
+        if models is not None and now - models.at <= SILENT_AFTER_MS
     }
 
 
@@ -52,12 +52,14 @@ class SharedFigures:
         feed: Feed,
         catalogue: Catalogue,
         flink: FlinkRest | None,
+        hear: Callable[[Mapping[str, WorkerModels]], None] = lambda living: None,
     ) -> None:
         self._redis = redis
         self._keys = keys
         self._feed = feed
         self._catalogue = catalogue
         self._flink = flink
+        self._hear = hear
         self._workers = WorkerFigures()
         self._events = EventRate()
         self._job: JobReading | None = None
@@ -101,10 +103,15 @@ class SharedFigures:
             if isinstance(fields, dict) and (reading := worker_reading(fields)) is not None
         }
         self._workers.take(readings, now)
+        whole = {
+            name: fields for name, fields in zip(workers, hashes, strict=True) if isinstance(fields, dict)
+        }
+        living = living_models(whole, now)
+        self._hear(living)
         figures = {
             "at": now,
             **dataclasses.asdict(self._workers.current),
-            **models_shown([fields for fields in hashes if isinstance(fields, dict)], now),
+            "models": sorted({models.serve.model or NO_BUNDLE for models in living.values()}),
             "events_per_s": self._events.per_second if self._job else None,
             "job": dataclasses.asdict(self._job) if self._job else None,
         }

@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from jobs.page_catalogue import Catalogue
 from jobs.page_feed import Feed
 from jobs.page_past import Past
+from jobs.page_refusals import Refusals
 from jobs.page_rules import DraftRule, Rules, shown_cost
 from jobs.page_sample import EventSample
 from jobs.page_topics import Followed
@@ -38,6 +39,7 @@ SHOWN_CHANGES = 40
 NEWEST_CHANGES = 10_000
 NEWEST_ALERTS = 5_000
 NEWEST_EVENTS = 100_000
+NEWEST_STATUSES = 1_000
 
 
 class PageSegments:
@@ -64,6 +66,7 @@ class PageSegments:
         self.past = Past()
         self.rules = Rules(step, rules)
         self.sample = EventSample(step)
+        self.refusals = Refusals(self._version_of)
         self.answers: deque[Shown] = deque(maxlen=20)
 
     def followed(self, events: str, control: str, status: str, changes: str, drift: str) -> list[Followed]:
@@ -72,7 +75,7 @@ class PageSegments:
             Followed(control, self._take_control, None),
             Followed(changes, self._take_change, NEWEST_CHANGES),
             Followed(drift, self._take_alert, NEWEST_ALERTS),
-            Followed(status, self._take_status, 100),
+            Followed(status, self._take_status, NEWEST_STATUSES),
             Followed(events, self._take_event, NEWEST_EVENTS),
         ]
 
@@ -123,25 +126,30 @@ class PageSegments:
         rule, _ = self.rules.drafted(draft)
         return Control(kind="segment", name=rule.name, version=rule.version, body=rule.body())
 
-    def _take_control(self, key: bytes | None, value: bytes) -> None:
+    def _version_of(self, name: str) -> int | None:
+        held = self.rules.book.rules.get(name)
+        return None if held is None else held.version
+
+    def _take_control(self, key: bytes | None, value: bytes, time: int) -> None:
         with suppress_unreadable():
             self.rules.take(CONTROLS.decode(value))
 
-    def _take_change(self, key: bytes | None, value: bytes) -> None:
+    def _take_change(self, key: bytes | None, value: bytes, time: int) -> None:
         with suppress_unreadable():
             self.past.take_change(SEGMENT_CHANGES.decode(value))
 
-    def _take_alert(self, key: bytes | None, value: bytes) -> None:
+    def _take_alert(self, key: bytes | None, value: bytes, time: int) -> None:
         with suppress_unreadable():
             self.past.take_alert(DRIFT_ALERTS.decode(value))
 
-    def _take_status(self, key: bytes | None, value: bytes) -> None:
+    def _take_status(self, key: bytes | None, value: bytes, time: int) -> None:
         with suppress_unreadable():
             status = msgspec.json.decode(value, type=dict)
             if status.get("kind") == "segment":
                 self.answers.append(status)
+        self.refusals.take_status(value, time)
 
-    def _take_event(self, key: bytes | None, value: bytes) -> None:
+    def _take_event(self, key: bytes | None, value: bytes, time: int) -> None:
         # Producers key events by user: most need not be decoded.
         if key is None or self.sample.wants(key.decode(errors="replace")):
             with suppress_unreadable():

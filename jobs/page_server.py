@@ -90,7 +90,6 @@ class PageServer:
         self.directory = Directory(self.redis, self.keys, self.catalogue)
         self.feed = Feed(self.redis, self.keys, self.catalogue)
         flink = FlinkRest(settings.flink) if settings.flink else None
-        self.figures = SharedFigures(self.redis, self.keys, self.feed, self.catalogue, flink)
         self.segments = PageSegments(
             self.redis,
             self.keys,
@@ -99,6 +98,10 @@ class PageServer:
             settings.step,
             settings.rules,
             settings.kafka is not None,
+        )
+        refusals = self.refusals = self.segments.refusals
+        self.figures = SharedFigures(
+            self.redis, self.keys, self.feed, self.catalogue, flink, refusals.take_workers
         )
         self.clicks = clicks
         self._topics = self._topic_reader()
@@ -118,6 +121,7 @@ class PageServer:
             for keep in (self.feed.keep, self.figures.keep, self.segments.keep, self.directory.keep)
         ]
         keeps += [partial(self.figures.keep_flink), partial(self._tell_health)]
+        keeps.append(partial(self.refusals.keep, self.feed))
         if self.clicks is not None:
             keeps.append(partial(self.clicks.keep))
         tasks = [asyncio.create_task(through_faults(keep)) for keep in keeps]
@@ -152,6 +156,7 @@ class PageServer:
             ("hello", {"flink": self.settings.flink, "history": list(self.figures.history)}),
             ("health", self.health()),
             ("recent", {"users": self.figures.recent}),
+            ("refused", {"refused": self.refusals.shown()}),
         ]
 
     async def find_user(self, text: str) -> Shown:

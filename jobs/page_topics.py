@@ -24,13 +24,15 @@ LOOK_EVERY_S = 5.0
 
 @dataclass(frozen=True)
 class Followed:
-    """A topic: `take(key, value)` gets its messages, from the `newest` of each partition on; None: from the first.
+    """A topic: `take(key, value, time)` gets its messages from the `newest` of each partition on; None: the first.
+
+    `time` is the timestamp of the Kafka record in ms.
 
     Where more than `newest` wait, the older ones are passed over.
     """
 
     topic: str
-    take: Callable[[bytes | None, bytes], None]
+    take: Callable[[bytes | None, bytes, int], None]
     newest: int | None
 
 
@@ -94,7 +96,7 @@ class TopicReader:
                 take = self._topics[partition.topic].take
                 for record in records:
                     if record.value is not None:
-                        take(record.key, record.value)
+                        take(record.key, record.value, record.timestamp)
 
     def _look_for_partitions(self, consumer: Any) -> None:
         """Begin with partitions that were not there before."""

@@ -39,13 +39,23 @@ class ShadowReading(SlotReading, kw_only=True, omit_defaults=True):
     micros: int = 0
 
 
+class RuleRefusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A context rule that the worker refused at `at` (its wall clock in ms), and why."""
+
+    name: str
+    version: int
+    why: str
+    at: int
+
+
 class WorkerModels(msgspec.Struct, kw_only=True):
-    """The models of one worker as it told them at `at` (its wall clock in ms)."""
+    """The models of one worker as it told them at `at` (its wall clock in ms), and the rules that it refused."""
 
     v: int = READING_VERSION
     at: int
     serve: SlotReading
     shadow: ShadowReading
+    rules: list[RuleRefusal] | msgspec.UnsetType = msgspec.UNSET
 
 
 _decode = msgspec.json.Decoder(WorkerModels).decode

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 
+from msgspec import UNSET
 from redis import Redis
 from redis.exceptions import RedisError
 
 from operators.refresh_request import LEADING, TRAILING
 from schemas.redis_keys import RedisKeys
 from schemas.stats import RECENT, RECENT_LENGTH, WORKERS, Histogram
-from schemas.worker_models import FIELD, WorkerModels, encode_models
+from schemas.worker_models import FIELD, RuleRefusal, WorkerModels, encode_models
 
 EVERY_MS = 1_000
 KEPT_S = 3_600
@@ -54,8 +55,9 @@ class Figures:
         if now - self._written >= EVERY_MS:
             self.write(now)
 
-    def tell_models(self, models: WorkerModels) -> None:
-        """Write which models the worker uses; nothing else is counted by the thread that calls it."""
+    def tell_models(self, models: WorkerModels, refused: Sequence[RuleRefusal] = ()) -> None:
+        """Write which models the worker uses, and which rules it refused. Its caller counts nothing else."""
+        models.rules = list(refused) or UNSET
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.hset(self._key, FIELD, encode_models(models).decode())
         pipeline.expire(self._key, KEPT_S)

@@ -77,7 +77,11 @@ class RankWorker:
         self._side = ItemSide(self._redis, self._names, settings.publish)
         self.figures = Figures(self._redis, self._names, f"rank-{socket.gethostname()}-{os.getpid()}")
         self.models = ModelFollower(
-            self.shelf, settings.rank, bundle, settings.step, self.figures.tell_models
+            self.shelf,
+            settings.rank,
+            bundle,
+            settings.step,
+            lambda models: self.figures.tell_models(models, self._slots.refused()),
         )
         self._slots = SlotFollower(
             self.shelf,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from operators.context_rule import ContextRule, RuleRefused
@@ -18,8 +19,12 @@ from operators.slot_ranker import SlotRanker
 from operators.slot_rules import SlotRules
 from operators.slot_settings import SlotSettings, selectors_of, slots_of
 from operators.treatment import Treatments
+from schemas.worker_models import RuleRefusal
 
 logger = logging.getLogger(__name__)
+
+MOST_REFUSED = 16
+"""So many refused rules are told."""
 
 
 class SlotFollower:
@@ -43,6 +48,7 @@ class SlotFollower:
         self._slots = slots_of(slots, rank)
         self._in_force = RulesInForce(rules)
         self._lock = threading.Lock()
+        self._refused: dict[str, RuleRefusal] = {}
         self._rules = self._made()
         self._rank = rank
         self._tried = ExperimentsInForce(experiments)
@@ -70,7 +76,10 @@ class SlotFollower:
                 taken = self._in_force.offer(record)
             except RuleRefused as why:
                 logger.error("a context rule is refused: %s; the rules in force stay", why)
+                self._refuse(record, str(why))
                 return
+            if taken:
+                self._refused.pop(record.name, None)
             if taken and self._in_force.all() != before:
                 # Items are marked while batches go on by the rules of before; then one reference changes. A batch
                 # may have fetched it just now, so what those rules ask of items goes with the next change only.
@@ -95,10 +104,25 @@ class SlotFollower:
         with self._lock:
             return self._tried.records()
 
+    def refused(self) -> list[RuleRefusal]:
+        """The rules whose newest message was refused, at most `MOST_REFUSED`, the latest last."""
+        with self._lock:
+            return list(self._refused.values())
+
     def records(self) -> list[RuleRecord]:
         """The newest message of every rule."""
         with self._lock:
             return self._in_force.records()
+
+    def _refuse(self, record: RuleRecord, why: str) -> None:
+        before = self._refused.get(record.name)
+        if before is not None and (before.version, before.why) == (record.version, why):
+            return  # the shelf is filled anew
+        self._refused.pop(record.name, None)
+        while len(self._refused) >= MOST_REFUSED:
+            del self._refused[next(iter(self._refused))]
+        now = time.time_ns() // 1_000_000
+        self._refused[record.name] = RuleRefusal(name=record.name, version=record.version, why=why, at=now)
 
     def _made(self) -> SlotRules:
         return SlotRules(self._slots, self._in_force.all(), self._shelf, self._zone)

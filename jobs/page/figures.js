@@ -35,8 +35,7 @@ function listsNote(f) {
   if (!f.workers) return "no worker is writing";
   const cost = f.rank_us === null ? "" : `, ${number(f.rank_us)} µs to rank, ${number(f.redis_us)} µs to write`;
   const models = f.models?.length ? `, by ${f.models.join(" and ")}` : "";
-  const refused = f.refused ? `; a model was refused: ${f.refused}` : "";
-  return `${f.workers} ${f.workers === 1 ? "worker" : "workers"}${cost}${models}${refused}`;
+  return `${f.workers} ${f.workers === 1 ? "worker" : "workers"}${cost}${models}`;
 }
 
 function latencyNote(latency, otherwise) {

@@ -30,7 +30,7 @@ export class Live {
       this.#handlers.lost();
       if (source.readyState === EventSource.CLOSED) setTimeout(() => source === this.#source && this.#open(), 2000);
     });
-    for (const name of ["hello", "health", "figures", "recent", "user", "segments", "arrived"]) {
+    for (const name of ["hello", "health", "figures", "recent", "user", "segments", "refused", "arrived"]) {
       source.addEventListener(name, (event) => source === this.#source && this.#handlers[name](JSON.parse(event.data)));
     }
   }

@@ -6,6 +6,7 @@ import { Figures } from "./figures.js";
 import { ask, Live } from "./live.js";
 import { Profile } from "./profile.js";
 import { RankedList } from "./ranked_list.js";
+import { Refused } from "./refused.js";
 import { RuleEditor } from "./rule_editor.js";
 import { Segments } from "./segments.js";
 import { SlotTabs } from "./slot_tabs.js";
@@ -23,6 +24,7 @@ let following = false;
 let newest = [];
 
 const figures = new Figures(byId("flow"));
+const refused = new Refused(byId("refused"));
 const visitor = new Visitor(byId("trip"), byId("peek"));
 const watchList = new SlotTabs(new RankedList(byId("watch-list"), {
   heading: "Recommended now", who: "they", least_ms: 700, spoken: byId("spoken"),
@@ -83,6 +85,7 @@ const live = new Live({
     }
   },
   segments: (now) => segments.take(now),
+  refused: (now) => refused.show(now.refused),
   arrived: (trip) => visitor.arrived(trip),
 });
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from operators.bundle_manifest import BundleRefused
@@ -11,7 +12,14 @@ from operators.bundle_reference import BundleReference
 from operators.model_reference import ModelRecord, decode_record, encode_record, record_of
 from operators.shelf_records import decode_records, encode_records
 from schemas.records import Control
-from schemas.worker_models import ShadowReading, SlotReading, WorkerModels, decode_models, encode_models
+from schemas.worker_models import (
+    RuleRefusal,
+    ShadowReading,
+    SlotReading,
+    WorkerModels,
+    decode_models,
+    encode_models,
+)
 
 GOLDEN = Path(__file__).parent / "golden" / "state"
 SECOND = BundleReference(folder="/models/shop/2", sha256="0b" * 32)
@@ -50,6 +58,13 @@ def test_references_on_the_shelfs_stream_are_read_and_written_as_released() -> N
 def test_readings_of_workers_are_read_and_written_as_released() -> None:
     assert encode_models(READING) == golden("worker_models.v1.json")
     assert decode_models(golden("worker_models.v1.json")) == READING
+
+
+def test_readings_with_refused_rules_are_read_and_written_as_released() -> None:
+    rule = RuleRefusal(name="calm", version=3, why="201 rules are in force", at=1_700_000_120_000)
+    reading = msgspec.structs.replace(READING, rules=[rule])
+    assert encode_models(reading) == golden("worker_models.rules.v1.json")
+    assert decode_models(golden("worker_models.rules.v1.json")) == reading
 
 
 @pytest.mark.parametrize("stored", [None, b"", b"{}", encode_models(READING).replace(b'"v":1', b'"v":2')])

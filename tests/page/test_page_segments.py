@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -17,9 +18,12 @@ from jobs.page_clicks import ClickProducer
 from jobs.page_segments import SEGMENTS
 from jobs.page_server import PageSettings
 from jobs.replay_clock import close_clock, replay_clock
+from operators.control import ControlStatus
 from operators.kafka_access import KafkaAccess
 from schemas.codec import CONTROLS, DRIFT_ALERTS, EVENTS, SEGMENT_CHANGES
 from schemas.records import Control, DriftAlert, Event, SegmentChange
+from schemas.stats import WORKERS
+from schemas.worker_models import FIELD, ShadowReading, SlotReading, WorkerModels, encode_models
 
 HISTORY = 1_322_700_000_000
 HOUR = 3_600_000
@@ -208,6 +212,48 @@ def test_a_rule_is_put_in_force_and_the_jobs_answer_is_shown(tab: Any, page: str
     }
     topics.put("status", msgspec.json.encode(status))
     tab.wait_for_selector(".sent.bad:has-text('The job refuses it: too dear.')", timeout=15_000)
+
+
+def test_what_was_refused_is_told_on_every_view_with_what_goes_on_and_goes_when_it_is_mended(
+    tab: Any, page: str, topics: Topics, shop: Any
+) -> None:
+    def status(kind: str, name: str, version: int, reason: str, **more: Any) -> None:
+        told = ControlStatus(kind=kind, name=name, version=version, applied=not reason, reason=reason, **more)
+        topics.put("status", msgspec.json.encode(told))
+
+    tab.goto(page)
+    tab.wait_for_selector("#live.good")
+    assert not tab.is_visible("#refused"), "nothing was refused"
+    shop.redis.hset(shop.keys.stats(WORKERS), "rank-7", time.time_ns() // 1_000_000)
+    reading = WorkerModels(
+        at=time.time_ns() // 1_000_000 + 60_000,
+        serve=SlotReading(
+            model="shop/1", version=7, refused="shop/2: golden row 7 differs", refused_at=HISTORY
+        ),
+        shadow=ShadowReading(),
+    )
+    shop.redis.hset(shop.keys.stats("rank-7"), FIELD, encode_models(reading))
+    tab.wait_for_selector("#refused summary:has-text('Model to rank with, version 7, shop/1 goes on')")
+    status("profile_update", "employees", 0, "is no number", refused=1_204)
+    status("policy", "traffic", 3, f"policy traffic: {HOSTILE} " + "w" * 200)
+    status("segment", "loyal", 5, 'segment "loyal", column 1: unknown function "counts"; did you mean count?')
+    tab.wait_for_selector("#refused strong:has-text('4 refused')", timeout=15_000)
+    tab.wait_for_selector("#refused summary:has-text('Segment loyal, version 5, version 4 goes on')")
+    tab.click("#refused summary")
+    said = tab.text_content(".refusals")
+    assert 'unknown function "counts"; did you mean count?' in said
+    assert "CRM record: employees" in said
+    assert "1,204 records of this kind. What was known of these users goes on." in said
+    assert "Shop/1 goes on. Refused on rank-7." in said
+    assert "1 Dec 2011" in said, "each tells when"
+    assert tab.evaluate("window.harmed") is None
+    for width, place in ((1440, "segments"), (390, "watch")):
+        tab.set_viewport_size({"width": width, "height": 900})
+        tab.goto(f"{page}/#{place}")
+        tab.wait_for_selector(".refusals li >> nth=3")
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    status("segment", "loyal", 6, "")
+    tab.wait_for_selector("#refused strong:has-text('3 refused')", timeout=15_000)
 
 
 def test_without_kafka_the_editor_still_checks_and_says_what_it_cannot(tab: Any, page_url: str) -> None:

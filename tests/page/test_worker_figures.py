@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from jobs.flink_rest import EventRate, FlinkAway, FlinkRest, JobReading
-from jobs.page_figures import models_shown
+from jobs.page_figures import living_models
 from jobs.worker_figures import WINDOW_MS, WorkerFigures
 from schemas.stats import Histogram
 from schemas.worker_models import ShadowReading, SlotReading, WorkerModels, encode_models
@@ -150,12 +150,13 @@ def told(at: int, model: str | None, refused: str | None = None) -> dict[bytes, 
     return {b"models": encode_models(models), b"at": b"5"}
 
 
-def test_the_page_names_the_models_of_living_workers_and_why_one_was_refused() -> None:
-    workers = [
-        told(20_000, "shop/2"),
-        told(19_000, "shop/1", "golden row 7"),
-        told(1_000, "old/1"),
-        {b"at": b"5"},
-    ]
-    assert models_shown(workers, now=20_000) == {"models": ["shop/1", "shop/2"], "refused": "golden row 7"}
-    assert models_shown([told(20_000, None)], now=20_000) == {"models": ["blend"], "refused": None}
+def test_of_models_living_workers_alone_are_asked() -> None:
+    workers = {
+        "a": told(20_000, "shop/2"),
+        "b": told(19_000, "shop/1", "golden row 7"),
+        "c": told(1_000, "old/1"),
+        "d": {b"at": b"5"},
+    }
+    living = living_models(workers, now=20_000)
+    assert {name: models.serve.model for name, models in living.items()} == {"a": "shop/2", "b": "shop/1"}
+    assert living["b"].serve.refused == "golden row 7"

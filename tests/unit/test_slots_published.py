@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from jobs.model_readings import read_models
+from jobs.model_report import lines_of
 from jobs.user import _table, read_slots
 from operators.context_rules import RuleRecord, ready_rules
 from operators.item_hash import add_item_hash
@@ -22,6 +25,7 @@ from schemas.redis_values import ProfileValue, RecValue, SlotValue, profile_valu
 from schemas.state import RecentItem, Session, UserState, encode_state
 from udfs.rank_worker import RankWorker
 from udfs.rule_side import write_rule
+from udfs.slot_follower import MOST_REFUSED
 from udfs.worker_settings import WorkerSettings
 
 NAMES = RedisKeys()
@@ -160,6 +164,34 @@ def test_a_worker_that_starts_finds_the_rules_in_redis_and_one_that_is_no_rule_c
     worker.rank([request(1, LEADING)])
     assert [item for item, _, _ in stored(client)["items"]] == ["mug", "bowl"]
     assert [record.name for record in worker._slots.records()] == ["s"]
+
+
+def test_a_rule_that_a_worker_refuses_is_told_beside_its_models_until_a_good_one_is_put(
+    worker: RankWorker, client: Any
+) -> None:
+    def told() -> list[str]:
+        worker.figures.tell_models(worker.models.reading(), worker._slots.refused())
+        return lines_of(read_models(client, NAMES, time.time_ns() // 1_000_000))
+
+    bad = RuleRecord(name="r", version=1, rule={"effect": "sing", "items": {}})
+    write_rule(worker._redis, NAMES, bad, most_changes=9)
+    worker._follower.fill()
+    [line] = [line for line in told() if "refused rule r " in line]
+    assert "effect" in line
+    [refusal] = worker._slots.refused()
+    worker._follower.fill()
+    assert worker._slots.refused() == [refusal], "the shelf filled anew is no second refusal"
+    good = RuleRecord(name="r", version=2, rule={"effect": "hide", "items": {"price_from": 3}})
+    write_rule(worker._redis, NAMES, good, most_changes=9)
+    worker._follower.fill()
+    assert not [line for line in told() if "refused" in line]
+
+
+def test_of_refused_rules_the_last_few_are_told(worker: RankWorker) -> None:
+    for number in range(3 * MOST_REFUSED):
+        worker._slots.offer(RuleRecord(name=f"r{number}", version=1, rule={"effect": "sing", "items": {}}))
+    names = [refusal.name for refusal in worker._slots.refused()]
+    assert names == [f"r{number}" for number in range(2 * MOST_REFUSED, 3 * MOST_REFUSED)]
 
 
 def values(n: int, uid: str = "u") -> UserValues:
