@@ -217,10 +217,9 @@ class SlotRanker:
         if view.anchors is None:
             return [SlotList(each) for each in made]
         empty = RankedList([], [], [], np.zeros((0, len(SOURCES)), np.float32), self.ranker.model)
-        lists = [
-            SlotList(empty if treated is None else replace(empty, experiment=treated.variants[k]))
-            for k in range(count)
-        ]
+        lists = [SlotList(empty)] * count
+        if treated is not None:
+            lists = [SlotList(replace(empty, experiment=variants)) for variants in treated.variants]
         for row, each, anchors in zip(view.rows.tolist(), made, view.anchors, strict=True):
             lists[row] = SlotList(each, self._shelf.item_id(anchors[0]))
         return lists

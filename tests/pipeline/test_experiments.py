@@ -45,15 +45,17 @@ class Shop:
         return variant_for("quiet", {"as_is": 1.0, "without": 1.0}, self.uid(user))
 
     def until_lists_say(self, experiment: Mapping[str, Mapping[str, str]], what: str) -> None:
-        """Have all users look at things until the newest list of each names these variants."""
+        """Have all users look at things, and others at more, until the newest list of each names these variants."""
 
         def named() -> bool:
             turn = next(self.turns)
-            for number, user in enumerate(USERS):
+            seen = [(user, turn % 3) for user in USERS]
+            seen += [(f"crowd-{turn % 7}", turn % 3), (f"crowd-{turn % 7}", 10 + turn % 30)]
+            for place, (user, thing) in enumerate(seen):
                 self.live.send(
                     Event(
-                        event_id=f"{user}-{turn}", user_id=user, type="view", item_id=f"thing-{(number + turn) % 9}",
-                        time=BEGIN + HOUR + turn * 30_000,
+                        event_id=f"{user}-{turn}-{thing}", user_id=user, type="view", item_id=f"thing-{thing}",
+                        time=BEGIN + HOUR + turn * 30_000 + place,
                     )
                 )  # fmt: skip
             lists = [self.live.rec(user) for user in USERS]
@@ -142,6 +144,7 @@ def test_one_that_changes_the_same_is_refused_with_the_reason_and_the_first_stay
     assert "refused" in said
     assert 'the job refused rival: "quiet" and "rival" change the source category_trending' in error
     shop.until_lists_say({user: {"quiet": shop.expected(user)} for user in USERS}, "the first experiment")
+    assert shop.experiments("remove", "rival")[0] == 0
 
 
 def test_when_it_ends_all_have_the_same_again(shop: Shop) -> None:
