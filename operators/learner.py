@@ -123,7 +123,8 @@ class Learner:
 
         A row is what `unpack` gives, less what an optimiser remembers; zeros where nothing is stored.
 
-        >>> Learner("adagrad").table([b"", bytes(277)]).shape, Learner(factors=2).table([b""]).shape
+        >>> learner = Learner("adagrad")
+        >>> learner.table([b"", learner.pack(learner.unpack(b""))]).shape, Learner(factors=2).table([b""]).shape
         ((2, 35), (1, 103))
         """
         rows = b"".join([self._scoring(each) for each in stored])

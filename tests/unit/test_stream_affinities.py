@@ -32,7 +32,7 @@ from udfs.shelf_follower import ShelfFollower
 TEA = CategoryAffinities(ENGAGES, "Tea", ["Tea", "Art", "Tea/Pots", "?"], [1.0, 2.0, 0.0, 3.0], 40,
                          shares=[0.5, 0.1, 0.2, 0.2])  # fmt: skip
 BOUGHT = CategoryAffinities(BUYS, "Tea", ["Art"], [-1.5], 40, shares=[1.0])
-EVENTS = Traffic(events=3_000, users=60, items=200, per_second=0.02)
+EVENTS = Traffic(events=1_000, users=30, items=100, per_second=0.02)
 MODELS = ModelsSettings(rate=0.5, members=("linear",), row_every=5)
 ITEMS = [Item(item_id=name, category=category) for name, category in
          (("cup", "Tea"), ("pot", "Tea/Pots"), ("print", "Art"), ("seed", "Garden"))]  # fmt: skip
@@ -140,7 +140,7 @@ def test_candidates_come_from_categories_that_are_expected() -> None:
 def test_a_replay_tells_the_rows_that_the_stream_would_and_none_of_what_is_to_come() -> None:
     events = list(events_of(EVENTS))
     whole, half = (PlainStream(items_of(EVENTS), models=MODELS) for _ in range(2))
-    for event in events[:1_500]:
+    for event in events[:500]:
         half.learn(event)
         whole.learn(event)
     half.catch_up()
@@ -148,8 +148,8 @@ def test_a_replay_tells_the_rows_that_the_stream_would_and_none_of_what_is_to_co
     then = whole.shelf.stream.rows()
     assert then == half.shelf.stream.rows()
     assert {row.model for row in then} == {ENGAGES, BUYS}
-    assert all(row.examples <= 2 * 1_500 for row in then)
-    for event in events[1_500:]:
+    assert all(row.examples <= 2 * 500 for row in then)
+    for event in events[500:]:
         whole.learn(event)
     whole.catch_up()
     assert whole.shelf.stream.rows() != then
