@@ -18,6 +18,7 @@ from jobs.send_progress import recorded_time
 from jobs.settings import Settings, SettingsError
 from jobs.user import UserKeys, UserUnknown
 from operators.explanation import ItemReason, ListExplanation
+from operators.reasons import RULE
 from schemas.list_inputs import UnreadableInputs, decode_inputs
 from schemas.records import Item, Recommendation, ScoredItem
 from schemas.redis_keys import RedisKeys
@@ -155,6 +156,11 @@ def _of_redis(told: Settings, keys: UserKeys) -> Recommendation | None:
 def _without_inputs(explained: ListExplanation) -> str:
     if explained.blend_fits:
         return "Weights are those of the settings now; they give the logged scores."
+    if any(RULE in item.why for item in explained.logged.items):
+        return (
+            "Context rules moved scores, as the reasons say, by how much is not known."
+            " From now on: headrace user log USER"
+        )
     if any(item.sources for item in explained.logged.items):
         return (
             f"The scores are of {explained.logged.model}, whose features were not logged, or of other weights than"

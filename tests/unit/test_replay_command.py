@@ -130,6 +130,14 @@ def test_why_tells_people_of_one_item_listed_or_not(headrace: Any, out: Path, re
     assert headrace("user", "why", "ann", "--source", str(out)).stdout.count("trending") >= 15
 
 
+def test_why_of_a_list_without_inputs_says_that_rules_moved_scores(headrace: Any, out: Path) -> None:
+    first = lists()[0]
+    moved = msgspec.structs.replace(first.items[0], score=0.9, why=f"{first.items[0].why};rule:calm")
+    write(out, [msgspec.structs.replace(first, items=(moved, *first.items[1:]))])
+    why = json.loads(headrace("user", "why", "ann", "--source", str(out), "--json").stdout)
+    assert any(each.startswith("Context rules moved scores, as the reasons say") for each in why["unknown"])
+
+
 def test_why_of_a_user_without_a_list_is_one_line(headrace: Any, out: Path) -> None:
     said = headrace("user", "why", "nobody", "--source", str(out))
     assert said.exit_code == 2
