@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -19,12 +20,14 @@ from jobs.dead_letter_topic import DeadLetterTopic, TimeSpan
 from jobs.event_sender import EventSender
 from jobs.send_progress import recorded_time
 from jobs.settings import KafkaSection
+from operators.attributes import attribute_of
 from operators.preload import Preload
 from schemas.errors import HeadraceError
 from schemas.reason import Reason
 
 _SHOW_EVERY_S = 0.1
 _MOST_REASONS = 1_000
+_MOST_ATTRIBUTES = 100
 _OTHERS = "others"
 _UNDELIVERED = 1
 _INTERRUPTED = 130
@@ -42,12 +45,23 @@ class UnknownReason(HeadraceError):  # noqa: N818 (a state, told as one line)
 
 
 class ReasonCount(msgspec.Struct, kw_only=True):
-    """The letters of one reason: how many, the times of the first and the last message (ms), and one detail."""
+    """The letters of one reason: how many, the times of the first and the last message (ms), and one detail.
+
+    Of bad attributes, how many letters name each `attributes`.
+    """
 
     letters: int = 0
     first: int
     last: int
     detail: str
+    attributes: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
+
+    def name(self, attribute: str) -> None:
+        """Count an attribute; beyond `_MOST_ATTRIBUTES` names they are counted as others."""
+        counted = self.attributes or {}
+        known = attribute in counted or len(counted) < _MOST_ATTRIBUTES
+        key = attribute if known else _OTHERS
+        self.attributes = counted | {key: counted.get(key, 0) + 1}
 
 
 class ListSummary(msgspec.Struct, kw_only=True):
@@ -118,7 +132,11 @@ def show(
         table = Table("reason", "letters", "first", "last", "such as", box=None, header_style="bold")
         for reason, found in sorted(summary.reasons.items(), key=lambda each: -each[1].letters):
             first, last = recorded_time(found.first), recorded_time(found.last)
-            table.add_row(reason, f"{found.letters:,}", first, last, found.detail)
+            table.add_row(reason, f"{found.letters:,}", first, last, escape(found.detail))
+            if found.attributes:
+                counted = sorted(found.attributes.items(), key=lambda each: -each[1])
+                names = ", ".join(f"{name} {letters:,}" for name, letters in counted)
+                table.add_row("", "", "", "", escape(names))
         out.print(table)
     out.print(f"{summary.letters:,} dead letters on {summary.topic}")
     if summary.unreadable:
@@ -142,6 +160,8 @@ def count(letters: DeadLetterTopic, span: TimeSpan, topic: str, *, shown: bool) 
                 reason, ReasonCount(first=letter.time, last=letter.time, detail=letter.detail)
             )
             found.letters += 1
+            if letter.reason == Reason.BAD_ATTRIBUTES:
+                found.name(attribute_of(letter.detail))
             found.first, found.last = min(found.first, letter.time), max(found.last, letter.time)
     summary.unreadable = letters.unreadable
     return summary

@@ -54,13 +54,18 @@ class HandledRequests:
         return max((each.at for each in self._kept.handled), default=None)
 
     def add(self, request: RetrainRequest) -> None:
-        """Remember a request, on disk before this returns. Raises `OSError` where it cannot be written."""
+        """Remember a request, on disk before this returns; a disk that takes nothing costs no bundle, and is logged."""
         others = tuple(each for each in self._kept.handled if each.id != request.id)
         self._kept = _Kept(handled=(*others, _Handled(request.id, request.at))[-MOST:])
-        self._file.parent.mkdir(parents=True, exist_ok=True)
         written = self._file.with_suffix(".new")
-        written.write_bytes(msgspec.json.encode(self._kept))
-        written.replace(self._file)
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            written.write_bytes(msgspec.json.encode(self._kept))
+            written.replace(self._file)
+        except OSError as error:
+            logger.warning(
+                "%s cannot be written, so that the same request counts again: %s", self._file, error
+            )
 
 
 def _read(file: Path) -> _Kept:

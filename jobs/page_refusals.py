@@ -69,13 +69,16 @@ class Refusals:
             same.at = max(same.at, refusal.at)
 
         for worker, models in living.items():
-            if (refusal := _of_slot("to rank with", models.serve)) is not None:
-                add(worker, refusal)
-            if (refusal := _of_slot("to compare", models.shadow)) is not None:
-                add(worker, refusal)
+            serve, shadow = models.serve, models.shadow
+            for refusal in (
+                _of_slot("to rank with", f"lists go on with {serve.model or NO_BUNDLE}", serve),
+                _of_slot("to compare", f"{shadow.model or 'nothing'} is compared", shadow),
+            ):
+                if refusal is not None:
+                    add(worker, refusal)
             for rule in models.rules or ():
                 stays = "the rules in force go on"
-                add(worker, Refusal("rule", rule.name, rule.version, rule.why, stays, rule.at, hosts=[]))
+                add(worker, Refusal("rule", rule.name, rule.version, rule.why, stays, rule.at))
         self._by_workers = list(found.values())
 
     def shown(self) -> list[Shown]:
@@ -126,9 +129,7 @@ class Refusals:
         return "what was in force goes on"
 
 
-def _of_slot(name: str, reading: SlotReading) -> Refusal | None:
+def _of_slot(name: str, stays: str, reading: SlotReading) -> Refusal | None:
     if reading.refused is None:
         return None
-    goes_on = reading.model if name != "to rank with" else reading.model or NO_BUNDLE
-    stays = "nothing is compared" if goes_on is None else f"{goes_on} goes on"
-    return Refusal("model", name, reading.version, reading.refused, stays, reading.refused_at, hosts=[])
+    return Refusal("model", name, reading.version, reading.refused, stays, reading.refused_at)

@@ -104,6 +104,16 @@ class BadAttributes(ValueError):  # noqa: N818
         self.rule = rule
 
 
+def attribute_of(detail: str) -> str:
+    """The attribute that the text of a `BadAttributes` names; `record` where it is of the whole record.
+
+    >>> attribute_of("attribute 'employees' of source 'app' is no number"), attribute_of("record: it holds")
+    ('employees', 'record')
+    """
+    named = re.match(r"attribute (.+?) of source ", detail)
+    return named[1][1:-1] if named else "record"
+
+
 class AttributeKeeper:
     """Takes records into the `attributes` part of user records; holds nothing of any user itself.
 

@@ -5,6 +5,8 @@ import { moment } from "./words.js";
 
 const KINDS = { segment: "Segment", rule: "Rule", policy: "Policy", personas: "Personas", model: "Model", schema: "Schema", profile_update: "CRM record" };
 
+const FIRST_TIME = 1e11;
+
 export class Refused {
   #root;
   #line = element("summary");
@@ -26,7 +28,7 @@ export class Refused {
     const [newest] = refusals;
     this.#line.replaceChildren(
       element("strong", {}, refusals.length === 1 ? "Refused" : `${refusals.length} refused`), " ",
-      element("span", { class: "refused-newest" }, `${named(newest)}, ${newest.stays}`), " ",
+      element("span", { class: "refused-newest" }, `${named(newest)}: ${newest.stays}`), " ",
       element("time", {}, moment(newest.at)));
     this.#list.replaceChildren(...refusals.map((each) => element("li", {},
       element("p", { class: "refused-head" }, element("b", {}, named(each)), element("time", {}, `${moment(each.at)} UTC`)),
@@ -38,7 +40,8 @@ export class Refused {
 function named({ kind, name, version }) {
   const what = KINDS[kind] ?? kind;
   if (kind === "profile_update") return name === "?" ? `${what}: no declared attribute` : `${what}: ${name}`;
-  return version ? `${what} ${name}, version ${version}` : `${what} ${name}`;
+  // The versions of bundles are times, which the line tells anyway.
+  return version && version < FIRST_TIME ? `${what} ${name}, version ${version}` : `${what} ${name}`;
 }
 
 function sentence({ kind, refused, hosts, stays }) {

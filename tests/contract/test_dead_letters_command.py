@@ -17,6 +17,7 @@ from infra.kafka import KafkaBroker
 from jobs.cli import build
 from jobs.schema import control_of
 from jobs.settings import KafkaSection
+from operators.attributes import AttributeField, AttributeKeeper, AttributeSettings, BadAttributes
 from operators.dead_letters import LARGEST_PAYLOAD, Rejected, dead_letter
 from schemas.avro_schema import fingerprint, read_schema
 from schemas.avro_writer import compile_writer
@@ -115,6 +116,27 @@ def test_letters_are_counted_by_reason_with_their_times_and_a_detail(topics: Top
     shown = dead_letters("list").stdout
     assert "3 dead letters" in shown
     assert "why truncated" in shown
+
+
+def test_letters_of_bad_attributes_are_counted_by_the_attribute_that_they_name(topics: Topics) -> None:
+    keeper = AttributeKeeper(
+        AttributeSettings({name: AttributeField(kind="number") for name in ("age", "size")})
+    )
+
+    def letter(**attributes: str) -> DeadLetter:
+        given = Event(event_id="e", user_id="u", type="profile_update", time=NOON, attributes=attributes)
+        with pytest.raises(BadAttributes) as bad:
+            keeper.parse(given)
+        return dead_letter(
+            Rejected(Reason.BAD_ATTRIBUTES, str(bad.value)), b"", topics.kafka.events, 0, 7, NOON
+        )
+
+    topics.put_letters(letter(age="x"), letter(size="x"), letter(age="y"), letter(source="s" * 200))
+    topics.put_letters(topics.letter(b"no", Reason.NOT_AVRO))
+    reasons = told("list")["reasons"]
+    assert reasons["bad_attributes"]["attributes"] == {"age": 2, "size": 1, "record": 1}
+    assert "attributes" not in reasons["not_avro"]
+    assert "age 2, size 1, record 1" in dead_letters("list").stdout
 
 
 def test_an_empty_topic_has_no_letters(topics: Topics) -> None:

@@ -233,18 +233,20 @@ def test_what_was_refused_is_told_on_every_view_with_what_goes_on_and_goes_when_
         shadow=ShadowReading(),
     )
     shop.redis.hset(shop.keys.stats("rank-7"), FIELD, encode_models(reading))
-    tab.wait_for_selector("#refused summary:has-text('Model to rank with, version 7, shop/1 goes on')")
+    tab.wait_for_selector(
+        "#refused summary:has-text('Model to rank with, version 7: lists go on with shop/1')"
+    )
     status("profile_update", "employees", 0, "is no number", refused=1_204)
     status("policy", "traffic", 3, f"policy traffic: {HOSTILE} " + "w" * 200)
     status("segment", "loyal", 5, 'segment "loyal", column 1: unknown function "counts"; did you mean count?')
     tab.wait_for_selector("#refused strong:has-text('4 refused')", timeout=15_000)
-    tab.wait_for_selector("#refused summary:has-text('Segment loyal, version 5, version 4 goes on')")
+    tab.wait_for_selector("#refused summary:has-text('Segment loyal, version 5: version 4 goes on')")
     tab.click("#refused summary")
     said = tab.text_content(".refusals")
     assert 'unknown function "counts"; did you mean count?' in said
     assert "CRM record: employees" in said
     assert "1,204 records of this kind. What was known of these users goes on." in said
-    assert "Shop/1 goes on. Refused on rank-7." in said
+    assert "Lists go on with shop/1. Refused on rank-7." in said
     assert "1 Dec 2011" in said, "each tells when"
     assert tab.evaluate("window.harmed") is None
     for width, place in ((1440, "segments"), (390, "watch")):

@@ -89,7 +89,7 @@ def test_workers_that_refuse_the_same_are_one_line_that_names_them_and_goes_with
     told.take_workers({"rank-a": models([rule]), "rank-b": models([], compared)})
     assert words(told) == [
         ("rule", "calm", "201 rules are in force with this one", "the rules in force go on"),
-        ("model", "to rank with", "golden row 7", "shop/1 goes on"),
+        ("model", "to rank with", "golden row 7", "lists go on with shop/1"),
         ("model", "to compare", "no manifest.json", "nothing is compared"),
     ]
     assert [each["hosts"] for each in told.shown()] == [["rank-a"], ["rank-a", "rank-b"], ["rank-b"]]

@@ -236,6 +236,20 @@ def test_of_handled_requests_the_last_hundred_are_remembered_and_an_unreadable_f
     (tmp_path / "models" / FILE).write_bytes(b"{")
     assert asked(10) not in HandledRequests(tmp_path / "models")
     assert "counts as empty" in caplog.text
+    HandledRequests(tmp_path / "models" / "new").add(asked(1))
+    assert asked(1) in HandledRequests(tmp_path / "models" / "new")
+
+
+def test_a_disk_that_takes_no_request_costs_no_bundle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    HandledRequests(tmp_path / "models").add(asked(1))
+    assert "cannot be written" in caplog.text
+    assert asked(1) not in HandledRequests(tmp_path / "models")
 
 
 def test_without_a_bundle_in_force_the_blend_is_the_measure(file: Path, tmp_path: Path) -> None:
