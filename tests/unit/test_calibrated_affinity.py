@@ -14,14 +14,19 @@ from operators.calibration import CalibrationSettings
 from operators.candidates import SOURCES, Candidates
 from operators.item_facts import ItemFacts
 from operators.profile import ProfileReading, profile_of
+from operators.rank_settings import RankSettings
+from operators.ranker import Ranker
 from operators.segments import SegmentBook, SegmentRule, SegmentStep
 from operators.segments.reading import Affinities, affinity
 from operators.shelf import Shelf
-from operators.shelf_records import Items
+from operators.shelf_records import CoVisits, Items
+from operators.slot_ranker import SlotRanker
+from operators.slot_rules import SlotRules
+from operators.slot_settings import SlotSettings, slots_of
 from operators.user_batch import UserBatch
 from operators.user_step import StepSettings, UserStep
 from schemas.records import Event, Item
-from schemas.state import UserState
+from schemas.state import RecentItem, Session, UserState
 
 CATEGORIES = [f"Department {k % 5}/Shelf {k}" for k in range(30)]
 FACTS = {f"i{k}": ItemFacts(category, 3.0 + k) for k, category in enumerate(CATEGORIES)}
@@ -107,3 +112,20 @@ def test_an_event_of_any_type_on_an_item_may_change_who_is_drawn_to_a_category()
         entered += [(k, each.entered) for each in segments.update(user, event, FACTS[item], event.time)]
     assert entered[0] == (0, True)
     assert [each for _, each in entered[1:]] == [False]
+
+
+@pytest.mark.parametrize(("taste", "first"), [("Tea", "pot"), ("Art", "print")])
+def test_a_list_about_an_item_leans_to_the_category_that_is_likelier(taste: str, first: str) -> None:
+    shelf = Shelf()
+    shelf.apply(Items([Item(item_id="pot", category="Tea"), Item(item_id="print", category="Art")]))
+    shelf.apply(CoVisits(["mug", "mug"], ["pot", "print"], [1.0, 1.0]))
+    user = UserState(
+        "u", born=0, n=3, last=5, session=Session(1, 5, 5, 1),
+        categories={"Tea": 1.0, "Art": 1.0, taste: 3.0}, recent=[RecentItem("mug", 5, "view", "?")],
+    )  # fmt: skip
+    ranker = SlotRanker(
+        Ranker(shelf), SlotRules(slots_of({"product": SlotSettings()}, RankSettings()), (), shelf)
+    )
+    [made] = ranker.rank([user], [5])["product"]
+    assert made.ranked.items[0] == first
+    assert made.ranked.scores[0] > 1.2 * made.ranked.scores[1]
