@@ -21,30 +21,35 @@ LETTERS = "select '{dead_letters}', letter from turned_away"
 TOLD = f"select '{STREAM}', '{WATCH}', told from turned_away where told is not null"
 """What the detectors of the stream hear of it, as (key, topic, payload)."""
 
-_STAMPED = Schema.new_builder().column_by_metadata("rowtime", "TIMESTAMP_LTZ(3)").build()
-_WATCHED = (
-    Schema.new_builder()
-    .column_by_metadata("rowtime", "TIMESTAMP_LTZ(3)")
-    .watermark("rowtime", "source_watermark()")
-    .build()
-)
+_RECORD_TIME = ("rowtime", "TIMESTAMP_LTZ(3)")
 
 
 def stamped(tables: StreamTableEnvironment, query: str) -> DataStream:
     """The rows of a query whose last column, `rowtime`, becomes the timestamp of each, and no part of it."""
-    return tables.to_changelog_stream(tables.sql_query(query), _STAMPED)
+    schema = Schema.new_builder().column_by_metadata(*_RECORD_TIME).build()
+    return tables.to_changelog_stream(tables.sql_query(query), schema)
+
+
+def view_of(tables: StreamTableEnvironment, name: str, rows: DataStream) -> None:
+    """Make a view of the rows of `stamped`, with the timestamp of each as `rowtime`, and with their watermarks."""
+    schema = (
+        Schema.new_builder()
+        .column_by_metadata(*_RECORD_TIME)
+        .watermark(_RECORD_TIME[0], "source_watermark()")
+        .build()
+    )
+    tables.create_temporary_view(name, tables.from_data_stream(rows, schema))
 
 
 def readable_events(tables: StreamTableEnvironment, topic: str, *, framed: bool) -> DataStream:
     """The rows of the table `events` that may be events; what is not lies in the view `turned_away` (letter, told)."""
     # The source is read once: as a stream, from which both ways lead.
     rows = stamped(tables, "select message, part, place, ts as rowtime from events where message is not null")
-    tables.create_temporary_view("event_rows", tables.from_data_stream(rows, _WATCHED))
+    view_of(tables, "event_rows", rows)
     query = "select message, part, place, rowtime from event_rows where "
     readable = is_readable(framed=framed)
     # Not chained: the source would stand still while a batch is worked on.
-    strange = stamped(tables, f"{query} not {readable}").rescale()
-    tables.create_temporary_view("strange_messages", tables.from_data_stream(strange, _WATCHED))
+    view_of(tables, "strange_messages", stamped(tables, f"{query} not {readable}").rescale())
     for name, function in (
         ("turn_away", TurnAway(topic, framed=framed)),
         ("tell_turned_away", TellTurnedAway()),

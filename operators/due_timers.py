@@ -32,6 +32,10 @@ class DueTimers:
             self._waiting.popitem(last=False)
         return True
 
+    def waits(self, user: str) -> bool:
+        """Whether a timer of `user` is remembered."""
+        return user in self._waiting
+
     def fired(self, user: str, at: int) -> bool:
         """A timer of `user` has fired at `at`: whether it was this one. True as well where none is remembered."""
         waiting = self._waiting.get(user)

@@ -32,9 +32,12 @@ class Waking:
 
         Without `live`, history is being loaded and the wall clock has no part in it.
         """
-        if due is None or not self._event_time.wants(user, due):
+        if due is None:
             return None, None
-        return due, self.look(user, due, now) if live else None
+        if self._event_time.wants(user, due):
+            return due, self.look(user, due, now) if live else None
+        # What history set, it set without one of the wall clock.
+        return None, self.look(user, due, now) if live and not self._wall.waits(user) else None
 
     def fired(self, user: str, to: int) -> None:
         """Time has passed for `user` up to event time `to`."""

@@ -49,6 +49,15 @@ def test_history_sets_no_timer_of_the_wall_clock() -> None:
     assert waking.timers("ann", HOUR, now=0, live=False) == (HOUR, None)
 
 
+def test_who_goes_live_after_history_is_looked_at_by_the_wall_clock_for_what_history_left_due() -> None:
+    waking = Waking(IdleClock(now=0, patience=10), followed=10)
+    assert waking.timers("ann", HOUR, now=0, live=False) == (HOUR, None)
+    event_time, wall = waking.timers("ann", HOUR, now=20)
+    assert event_time is None
+    assert wall is not None
+    assert waking.timers("ann", HOUR, now=21) == (None, None)
+
+
 def test_a_user_who_is_not_remembered_may_be_looked_at_by_any_timer() -> None:
     waking = Waking(IdleClock(now=0), followed=1)
     waking.timers("ann", HOUR, now=0)
