@@ -191,10 +191,13 @@ class Ranker:
     def find(self, users: UserBatch, barred: BarredItems) -> Candidates:
         """The candidates of a batch. Hold the shelf's lock."""
         found = self._finder.find(users, barred)
-        # A trained ranker has learned from what sources say by themselves.
-        return (
-            found if self.is_trained else for_next_visit(found, users, self._gap, self._settings.next_visit)
-        )
+        by_blend = None
+        if self.is_trained:
+            # It has learned from what sources say by themselves.
+            if users.treated is None:
+                return found
+            by_blend = users.treated.by_blend
+        return for_next_visit(found, users, self._gap, self._settings.next_visit, by_blend)
 
     def scored(self, users: UserBatch, candidates: Candidates) -> Scored:
         """The candidates with the trained ranker's scores, or the blend's. Hold the shelf's lock."""

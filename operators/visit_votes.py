@@ -17,14 +17,22 @@ _OF_THE_DAY = ("trending", "category_trending", "again", "new_arrivals")
 _OF_THE_SESSION = np.array([source not in _OF_THE_DAY for source in SOURCES])
 
 
-def for_next_visit(found: Candidates, users: UserBatch, gap: int, share: float) -> Candidates:
+def for_next_visit(
+    found: Candidates,
+    users: UserBatch,
+    gap: int,
+    share: float,
+    whose: NDArray[np.bool_] | None = None,
+) -> Candidates:
     """The candidates, where `share` is left of what goes with the items of a session that is over.
 
-    Lists of users who are in the middle of a session stay as they are.
+    Lists of users who are in the middle of a session stay as they are, and those that `whose`, bool[m], leaves out.
     """
-    if share == 1.0:
+    if share == 1.0 or (whose is not None and not whose.any()):
         return found
     over = begins_anew(users, gap)
+    if whose is not None:
+        over &= whose
     if not over.any():
         return found
     scores = found.scores.copy()
