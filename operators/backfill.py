@@ -120,6 +120,10 @@ class Backfill:
         self._met_at = now
         return None if user in self._waiting else self._wait(user)
 
+    def waits(self, user: str) -> bool:
+        """Whether the user is known to wait for the cut-over: until then the wall clock has no part in what is due."""
+        return user in self._waiting
+
     def postponed(self, user: str, now: int) -> int | None:
         """A timer of the user has fired: the moment for the next, where history is still coming.
 

@@ -32,9 +32,9 @@ class DueTimers:
             self._waiting.popitem(last=False)
         return True
 
-    def waits(self, user: str) -> bool:
-        """Whether a timer of `user` is remembered."""
-        return user in self._waiting
+    def due_of(self, user: str) -> int | None:
+        """Until when the timer of `user` waits; None where none is remembered."""
+        return self._waiting.get(user)
 
     def fired(self, user: str, at: int) -> bool:
         """A timer of `user` has fired at `at`: whether it was this one. True as well where none is remembered."""

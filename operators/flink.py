@@ -275,7 +275,9 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         self, timers: TimerService, user: UserState, stored: bytes, timestamp: int, now: int
     ) -> Iterator[Row]:
         """A timer of the wall clock: of a cut-over, or of a list, a profile or a look at the user."""
-        moment = self._backfill.fired(user.uid, timestamp, user.last, now)
+        looked = self._waking.set_for(user.uid, timestamp) and not self._backfill.waits(user.uid)
+        # Whose latest event is history is looked at as anybody is, once brought to the cut-over.
+        moment = Moment.NOT_OURS if looked else self._backfill.fired(user.uid, timestamp, user.last, now)
         if moment is Moment.CUT_OVER:
             yield from self._cut_over(timers, user, now)
         elif moment is Moment.AGAIN:
@@ -287,7 +289,7 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
                 stored = encode_state(user)
             if self._quiet.waits(user.uid, timestamp):
                 yield _request(user, stored, self._quiet.fired(user.uid, now), QUIET)
-            elif self._policy.waits(user.uid, timestamp) or not self._is_known(user.uid):
+            elif self._policy.waits(user.uid, timestamp) or not (looked or self._is_known(user.uid)):
                 self._counts.trailing.inc()
                 yield _request(user, stored, self._policy.fired(user.uid, now), self._late_edge(user, now))
 
@@ -324,14 +326,11 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
     def _look(self, timers: TimerService, user: UserState, now: int) -> Iterator[Row]:
         """Bring a user up to what is due, if it has come by the wall clock; else look again later."""
         due = self._next_due(user, user.last)
-        if due is None:
+        if due is None or self._backfill.waits(user.uid):
             return
         if self._waking.has_come(due, now):
             yield from self._bring_up(timers, user, due, now)
-        elif (
-            not self._backfill.is_history(user.last)
-            and (wall := self._waking.look(user.uid, due, now)) is not None
-        ):
+        elif (wall := self._waking.look(user.uid, due, now)) is not None:
             timers.register_processing_time_timer(wall)
 
     def _cut_over(self, timers: TimerService, user: UserState, now: int) -> Iterator[Row]:

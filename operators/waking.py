@@ -37,7 +37,7 @@ class Waking:
         if self._event_time.wants(user, due):
             return due, self.look(user, due, now) if live else None
         # What history set, it set without one of the wall clock.
-        return None, self.look(user, due, now) if live and not self._wall.waits(user) else None
+        return None, self.look(user, due, now) if live and self._wall.due_of(user) is None else None
 
     def fired(self, user: str, to: int) -> None:
         """Time has passed for `user` up to event time `to`."""
@@ -46,6 +46,10 @@ class Waking:
     def is_look(self, user: str, at: int) -> bool:
         """Whether a wall timer of `user` that fired at `at` is the one to look again. True where none is known."""
         return self._wall.fired(user, at)
+
+    def set_for(self, user: str, at: int) -> bool:
+        """Whether the wall timer to look at `user` again is known to be the one for `at`."""
+        return self._wall.due_of(user) == at
 
     def has_come(self, due: int, now: int) -> bool:
         """Whether event time `due` has come by the wall clock, no event having told it."""

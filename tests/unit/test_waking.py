@@ -56,6 +56,7 @@ def test_who_goes_live_after_history_is_looked_at_by_the_wall_clock_for_what_his
     assert event_time is None
     assert wall is not None
     assert waking.timers("ann", HOUR, now=21) == (None, None)
+    assert (waking.set_for("ann", wall), waking.set_for("ann", wall - 1)) == (True, False)
 
 
 def test_a_user_who_is_not_remembered_may_be_looked_at_by_any_timer() -> None:
