@@ -92,3 +92,4 @@ class PlainStream:
         """Bring the shelf to everything learned so far."""
         for record in self._statistics.records():
             self.shelf.apply(record)
+        self.shelf.news.read_all()

@@ -95,6 +95,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "rank.candidates.new_arrivals": "Candidates from what has come to the catalogue at most; 0: off.",
         "rank.candidates.novelty": "What trends gets this times its score more on the day it comes; 0: nothing.",
         "rank.candidates.novelty_half_life": "Half-life of being new, in days.",
+        "rank.candidates.folded_items": "New items folded into a model bundle's factors at most; 0: none.",
         "rank.candidates.embedded": "Candidates from items whose embeddings are near at most; 0: off.",
         "shelf.bought": "Items held per item that are bought with it, and after a look at it.",
         "shelf.embedder": "Model that embeds texts: `wordllama`, a folder with model.onnx and tokenizer.json, or"

@@ -57,7 +57,8 @@ class CandidateSettings:
     item. `again` names what the user bought and should be buying again now, whatever lists may hold of it; it scores at
     least `again_least`, an item's category counting as much as `again_prior` of its purchases. `new_arrivals` are of
     the user's favourite categories, halved for every `novelty_half_life` days since they came; what trends gets
-    `novelty` times its score more on the day it comes, halved likewise.
+    `novelty` times its score more on the day it comes, halved likewise. At most `folded_items` items that a bundle
+    lacks are folded into its factors (`FactorFoldIn`); 0: none.
     """
 
     session_knn: int = 60
@@ -92,6 +93,7 @@ class CandidateSettings:
     again_prior: float = 5.0
     novelty: float = 0.0
     novelty_half_life: float = 7.0
+    folded_items: int = 0
 
     def __post_init__(self) -> None:
         if not self.session_reach > 0.0:

@@ -140,6 +140,7 @@ def _sequence(at: Scene, out: NDArray[np.float32]) -> None:
     if model is None:
         out[:] = 0.0
         return
+    model.reach(len(at.factors))
     users = model.users(at.users.recent, at.factor_row)
     fill_sequence(found.item, found.start, at.factor_row, model.numbers, model.vectors, users, out)
 

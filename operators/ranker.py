@@ -13,6 +13,7 @@ from operators.blend import blended
 from operators.bundle import Bundle
 from operators.candidates import CandidateFinder, Candidates
 from operators.exploration import Exploration
+from operators.factor_fold_in import folding
 from operators.factor_neighbours import FactorNeighbours
 from operators.feature_plan import FeaturePlan
 from operators.list_filling import fill
@@ -99,8 +100,10 @@ class Ranker:
         self._factors = (
             FactorNeighbours.none()
             if bundle is None
-            else FactorNeighbours(bundle.item_ids, bundle.neighbours, bundle.neighbour_scores)
+            else FactorNeighbours(bundle.item_ids, bundle.neighbours, bundle.neighbour_scores, bundle.factors)
         )
+        # For as long as this ranks; the thread that follows the shelf's changes does the work.
+        self._fold_in = folding(self._factors, shelf, settings.candidates.folded_items)
         self._finder = CandidateFinder(shelf, settings.candidates, self._factors)
         self._exploration = Exploration(settings.explore, shelf)
         self._plan = (
@@ -188,7 +191,7 @@ class Ranker:
         if bundle is None or not bundle.has_ranker:
             return None
         row = self._factors.numbered(self._shelf).row
-        return self._plan.rows(candidates, users, self._shelf, row, bundle.factors, bundle.sequence)
+        return self._plan.rows(candidates, users, self._shelf, row, self._factors.vectors, bundle.sequence)
 
     def _scores(self, candidates: Candidates, rows: NDArray[np.float32] | None) -> NDArray[np.float32]:
         if rows is None or self._bundle is None:
