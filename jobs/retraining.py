@@ -11,10 +11,11 @@ from pathlib import Path
 import msgspec
 
 from jobs.bundle_trial import judge
-from jobs.bundle_writer import next_version
+from jobs.bundle_writer import newest_version, next_version
 from jobs.settings import Settings
 from jobs.train import training_by
-from jobs.training import ProgressOf, TrainingSettings
+from jobs.training_schedule import SCHEDULE
+from jobs.training_settings import ProgressOf, TrainingSettings
 from operators.bundle import load_bundle
 from operators.bundle_manifest import Manifest, read_manifest
 from operators.bundle_reference import MODEL, BundleReference, reference_to
@@ -75,7 +76,12 @@ class Retrainer:
     judged_at: int | None = None
 
     def why_not(self, request: RetrainRequest) -> str | None:
-        """Why a request is left alone: the newest bundle answers it, or the last is too near; None where it counts."""
+        """Why a request is left alone: the newest bundle answers it, or the last is too near; None where it counts.
+
+        What the schedule asks for counts: it looks at the newest bundle itself.
+        """
+        if request.scope == SCHEDULE:
+            return None
         newest = newest_version(self.models)
         asked = [] if self.judged_at is None else [self.judged_at]
         if newest is not None:
@@ -102,12 +108,14 @@ class Retrainer:
         in_force = None if settings.model.bundle is None else load_bundle(settings.model.bundle, known)
         training = training_by(settings, self.sizes)
         data = training.read(self.source, self.items, progress)
+        # Of the schedule's own requests, which are of no time: they ask for what is known by now.
+        asked_at = request.at or data.events[-1].time
         folder = next_version(self.models)
         aside = self.models / TRIAL
         candidate = aside / self.models.resolve().name / folder.name
         shutil.rmtree(aside, ignore_errors=True)
         try:
-            training.learn(data, candidate, progress, {ASKED_AT: request.at})
+            training.learn(data, candidate, progress, {ASKED_AT: asked_at})
             new = load_bundle(candidate, known)
             trial = judge(data, (new, in_force), settings, self.sizes.validation, self.sizes.seed, progress)
             if trial.lists < LEAST_LISTS:
@@ -120,7 +128,7 @@ class Retrainer:
                 candidate.rename(folder)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-        self.judged_at = request.at
+        self.judged_at = asked_at
         return Retraining(
             request=request,
             bundle=str(folder) if accepted else None,
@@ -142,12 +150,6 @@ def offer(reference: BundleReference, now: int) -> Control:
     """
     body = msgspec.json.encode(reference).decode()
     return Control(kind=MODEL, name=Path(reference.folder).parent.name, version=now, body=body)
-
-
-def newest_version(models: Path) -> Path | None:
-    """The folder of the newest bundle, by number, in a bundle's folder; None where there is none."""
-    versions = [path for path in models.glob("*") if path.name.isdecimal()]
-    return max(versions, key=lambda path: int(path.name), default=None)
 
 
 def answered_until(manifest: Manifest) -> int:

@@ -9,6 +9,7 @@ import msgspec
 
 from jobs.ranker_search import Searched
 from jobs.train_ranker import TriedRanker
+from jobs.training_splits import SplitFigures
 from operators.bundle_manifest import DataSpan, RankerKind
 
 
@@ -36,7 +37,10 @@ class SearchedReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a training; `recall` is the share of validation events whose item was a candidate."""
+    """What came of a training; `recall` is the share of validation events whose item was a candidate.
+
+    `splits` are figures of the report on the bundle, where one was made.
+    """
 
     bundle: str
     name: str
@@ -50,6 +54,7 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     candidates: float
     tried: list[TriedReport]
     searched: list[SearchedReport] = []
+    splits: list[SplitFigures] = []
     seconds: dict[str, float]
 
 

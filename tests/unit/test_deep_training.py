@@ -14,8 +14,9 @@ from jobs.factorise import FactorSettings
 from jobs.sequence_settings import SequenceSettings
 from jobs.sequence_windows import windows_of
 from jobs.train_ranker import RankerSettings
-from jobs.training import Training, TrainingSettings
+from jobs.training import Training
 from jobs.training_events import TrainingEvents
+from jobs.training_settings import TrainingSettings
 from operators.bundle import load_bundle
 from operators.feature_plan import UnknownFeatures
 from operators.features import FEATURES, SEQUENCE_FEATURES
