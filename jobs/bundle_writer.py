@@ -56,6 +56,12 @@ def next_version(name: Path) -> Path:
     return name / str(max(taken, default=0) + 1)
 
 
+def newest_version(models: Path) -> Path | None:
+    """The folder of the newest bundle, by number, in a bundle's folder; None where there is none."""
+    versions = [path for path in models.glob("*") if path.name.isdecimal()]
+    return max(versions, key=lambda path: int(path.name), default=None)
+
+
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
     """An empty folder to fill, which gets its name at the end of the `with`, and not where that fails.

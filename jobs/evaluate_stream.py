@@ -51,6 +51,9 @@ PROTOCOL = {
         " predicted, then learned from. New is what came with the later half."
     ),
 }
+UNSEEN = "Items and users unseen in training"
+"""Title of the grouping by what is new to a bundle."""
+
 COUNTING = (
     "An event counts when its user takes an item for the first time, and is not the user's first; a list holds at"
     " most 20 items, none that the user ever touched."
@@ -104,16 +107,18 @@ def evaluate_fully(
     count_from: int = 0,
     judges: Callable[[Event], bool] | None = None,
     notes: Sequence[str] = (),
+    unseen: bool = False,
 ) -> tuple[Evaluation, QualityReport]:
     """As `evaluate`, and every figure of a report, for which popularity is judged too if it was not asked for.
 
     The report is about the first of `only`. Events before `count_from` (ms), and those that `judges` refuses, are
-    learned from and not judged. `rules` are the segments that users are told apart by.
+    learned from and not judged. `rules` are the segments that users are told apart by. With `unseen` it tells apart
+    the items and users of whom there was no event before those that are judged.
     """
     started = time.perf_counter()
     chosen = strategies((*only, EXPECTED), bundle, settings)
     kept = QualityRun([each.name for each in chosen], data.items, rules, settings.step)
-    run = _Trial(data, chosen, settings, split, kept.log, count_from, judges)
+    run = _Trial(data, chosen, settings, split, kept.log, count_from, judges, unseen)
     run.through(progress, lambda event: kept.took((event,)))
     done = run.evaluation(_seconds_since(started), None if bundle is None else bundle.name)
     report = kept.report(
@@ -141,6 +146,7 @@ class _Trial:
         log: JudgementLog | None = None,
         count_from: int = 0,
         judges: Callable[[Event], bool] | None = None,
+        unseen: bool = False,
     ) -> None:
         bounds = [count_from, *(_after(each.bundle, data) for each in chosen if each.bundle is not None)]
         if split is Split.COLD:
@@ -150,14 +156,16 @@ class _Trial:
         followers = recommenders(chosen, self.items, data.items, settings)
         made: Sequence[Recommender] = followers
         if split is Split.USERS:
-            made, judges = [LeavesOut(each) for each in followers], held_out
+            made = [LeavesOut(each) for each in followers]
+            judges = held_out if judges is None else both(held_out, judges)
         self._trial = Prequential(made, self.items, self.count_from, judges, log)
         self.cold = ColdStart(self._trial, self.count_from)
         self._data = data
         self._split = split
+        self._unseen = unseen
 
     def through(self, progress: Progress, took: Callable[[Event], None] = lambda event: None) -> None:
-        take = self.cold.take if self._split is Split.COLD else self._trial.take
+        take = self.cold.take if self._split is Split.COLD or self._unseen else self._trial.take
         for event in self._data.events:
             take(event)
             took(event)
@@ -167,11 +175,19 @@ class _Trial:
         return self._trial.evaluation(model=model, unused_rows=self._data.unused, seconds=seconds)
 
     def sorts(self) -> list[Sorted]:
-        """New items and users told apart, where the split is by it."""
-        if self._split is not Split.COLD:
-            return []
-        note = "New is what the earlier half of the events did not show."
-        return [Sorted("New items and users", note, self.cold.masks(), overlapping=True)]
+        """New items and users told apart, where the split is by it or they are asked for."""
+        if self._split is Split.COLD:
+            note = "New is what the earlier half of the events did not show."
+            return [Sorted("New items and users", note, self.cold.masks(), overlapping=True)]
+        if self._unseen:
+            note = "Unseen is of whom there was no event before those that are judged."
+            return [Sorted(UNSEEN, note, self.cold.unseen(), overlapping=True)]
+        return []
+
+
+def both(one: Callable[[Event], bool], other: Callable[[Event], bool]) -> Callable[[Event], bool]:
+    """Whether both say so of an event."""
+    return lambda event: one(event) and other(event)
 
 
 def _seconds_since(started: float) -> float:

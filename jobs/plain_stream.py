@@ -110,3 +110,4 @@ class PlainStream:
         told, self._told = self._told, []
         for record in (*self._statistics.records(), *told):
             self.shelf.apply(record)
+        self.shelf.news.read_all()

@@ -11,11 +11,12 @@ from pathlib import Path
 import msgspec
 
 from jobs.bundle_trial import judge
-from jobs.bundle_writer import next_version
+from jobs.bundle_writer import newest_version, next_version
 from jobs.handled_requests import HandledRequests
 from jobs.settings import Settings
 from jobs.train import training_by
-from jobs.training import ProgressOf, TrainingSettings
+from jobs.training_schedule import SCHEDULE
+from jobs.training_settings import ProgressOf, TrainingSettings
 from operators.bundle import load_bundle
 from operators.bundle_manifest import Manifest, read_manifest
 from operators.bundle_reference import MODEL, BundleReference, reference_to
@@ -77,8 +78,10 @@ class Retrainer:
     def why_not(self, request: RetrainRequest) -> str | None:
         """Why a request is left alone: it was handled, the newest bundle answers it, or the last is too near.
 
-        None where it counts.
+        None where it counts. What the schedule asks for counts: it looks at the newest bundle itself.
         """
+        if request.scope == SCHEDULE:
+            return None
         handled = HandledRequests(self.models)
         if request in handled:
             return f"request {request.id} was handled before"
@@ -108,12 +111,14 @@ class Retrainer:
         in_force = None if settings.model.bundle is None else load_bundle(settings.model.bundle, known)
         training = training_by(settings, self.sizes)
         data = training.read(self.source, self.items, progress)
+        # Of the schedule's own requests, which are of no time: they ask for what is known by now.
+        asked_at = request.at or data.events[-1].time
         folder = next_version(self.models)
         aside = self.models / TRIAL
         candidate = aside / self.models.resolve().name / folder.name
         shutil.rmtree(aside, ignore_errors=True)
         try:
-            training.learn(data, candidate, progress, {ASKED_AT: request.at})
+            training.learn(data, candidate, progress, {ASKED_AT: asked_at})
             new = load_bundle(candidate, known)
             trial = judge(data, (new, in_force), settings, self.sizes.validation, self.sizes.seed, progress)
             if trial.lists < LEAST_LISTS:
@@ -126,7 +131,7 @@ class Retrainer:
                 candidate.rename(folder)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-        HandledRequests(self.models).add(request)
+        HandledRequests(self.models).add(msgspec.structs.replace(request, at=asked_at))
         return Retraining(
             request=request,
             bundle=str(folder) if accepted else None,
@@ -148,12 +153,6 @@ def offer(reference: BundleReference, now: int) -> Control:
     """
     body = msgspec.json.encode(reference).decode()
     return Control(kind=MODEL, name=Path(reference.folder).parent.name, version=now, body=body)
-
-
-def newest_version(models: Path) -> Path | None:
-    """The folder of the newest bundle, by number, in a bundle's folder; None where there is none."""
-    versions = [path for path in models.glob("*") if path.name.isdecimal()]
-    return max(versions, key=lambda path: int(path.name), default=None)
 
 
 def answered_until(manifest: Manifest) -> int:

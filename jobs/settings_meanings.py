@@ -98,6 +98,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "rank.candidates.novelty_half_life": "Half-life of being new, in days.",
         "rank.candidates.expected_categories": "Where the stream's model expects a user counts as so many events of"
         " their own, for the categories whose trends become candidates; 0: nothing.",
+        "rank.candidates.folded_items": "New items folded into a model bundle's factors at most; 0: none.",
         "rank.candidates.embedded": "Candidates from items whose embeddings are near at most; 0: off.",
         "shelf.bought": "Items held per item that are bought with it, and after a look at it.",
         "shelf.embedder": "Model that embeds texts: `wordllama`, a folder with model.onnx and tokenizer.json, or"

@@ -11,7 +11,6 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from jobs.autoencoder_settings import AutoencoderSettings
 from jobs.bundle_writer import next_version, refuse_existing
@@ -20,16 +19,18 @@ from jobs.deep_recipes import DEEP
 from jobs.list_files import refuse_place
 from jobs.options import AsJson, Config
 from jobs.quality_files import PAGE
-from jobs.ranker_cost import MOST_MICROSECONDS
 from jobs.ranker_recipes import COMBINED, DEFAULT, SINGLE, RankerSettings, refuse_unknown_rankers
 from jobs.report_origin import origin_of
 from jobs.sequence_settings import SequenceSettings
 from jobs.settings import Settings, load
-from jobs.training import Training, TrainingSettings
+from jobs.training import Training
 from jobs.training_people import People
 from jobs.training_quality import FOLDER, write_quality
-from jobs.training_report import TrainingReport, TriedReport
+from jobs.training_settings import TrainingSettings
+from jobs.training_splits import split_figures
+from jobs.training_told import print_report
 from operators.features import FEATURES
+from operators.held_out import ONE_IN
 
 Lists = Annotated[int, typer.Option("--lists", min=100, help="Events sampled to train on.")]
 Validation = Annotated[int, typer.Option("--validation", min=100, help="Events sampled to validate on.")]
@@ -75,6 +76,13 @@ def command(
         ),
     ] = False,
     seed: Annotated[int, typer.Option("--seed", help="The same seed and file give the same model.")] = 7,
+    all_users: Annotated[
+        bool,
+        typer.Option(
+            "--all-users",
+            help=f"Learn from every user; else one in {ONE_IN} is left out, for the report to judge by.",
+        ),
+    ] = False,
     report: Annotated[
         bool,
         typer.Option("--report/--no-report", help="Judge the bundle, into the folder report of its own."),
@@ -103,6 +111,7 @@ def command(
         rankers=RankerSettings(rankers=names),
         search_minutes=search,
         keep_lists=keep_lists,
+        leaves_users_out=report and not all_users,
     )
     settings = load(config)
     training = training_by(settings, sizes)
@@ -114,13 +123,14 @@ def command(
         done = training.learn(data, folder, bars.progress)
         if report:
             origin = origin_of(context, [file] if items is None else [file, items])
-            write_quality(
+            quality = write_quality(
                 folder,
                 data,
                 settings,
                 origin,
                 lambda events: bars.progress("report", events, len(data.events)),
             )
+            done = msgspec.structs.replace(done, splits=split_figures(quality))
     if as_json:
         sys.stdout.buffer.write(msgspec.json.encode(done) + b"\n")
         return
@@ -166,51 +176,3 @@ class Bars:
                 self._bars.stop_task(earlier)
             self._stages[stage] = self._bars.add_task(stage, total=of)
         self._bars.update(self._stages[stage], completed=done, total=of)
-
-
-def print_report(report: TrainingReport, console: Console) -> None:
-    """The table of quality against cost, and what was chosen by which rule."""
-    table = Table(title=f"{report.validation:,} later events ({report.validation_strict:,} strict)")
-    bought = any(tried.mrr_bought for tried in report.tried)
-    shown = ("bought MRR",) if bought else ()
-    for heading in ("ranker", "HR@20", "MRR@20", "strict HR", "strict MRR", *shown, "µs per user", ""):
-        table.add_column(heading, justify="left" if heading in ("ranker", "") else "right")
-    for tried in report.tried:
-        figures = (
-            tried.hr,
-            tried.mrr,
-            tried.hr_strict,
-            tried.mrr_strict,
-            *((tried.mrr_bought,) if bought else ()),
-        )
-        cost = f"{tried.microseconds:.0f}" if tried.microseconds else "–"
-        mark = "chosen" if tried.chosen else _why_not(tried)
-        table.add_row(tried.ranker, *(f"{figure:.3f}" for figure in figures), cost, mark)
-    console.print(table)
-    console.print(
-        f"{report.recall:.1%} of these events had their item among the candidates"
-        f" ({report.candidates:.0f} a user): no ranker can do better."
-    )
-    console.print(
-        f"Rule: of those that cost at most {MOST_MICROSECONDS:.0f} µs per user and beat the blend of sources by more"
-        " than two standard errors, the cheapest whose MRR@20 is within one of the best."
-    )
-    if report.left_out:
-        console.print(f"{report.left_out[:1].upper()}{report.left_out[1:]}.")
-    for found in report.searched:
-        console.print(
-            f"Searched {found.ranker}: {found.trials} tried, MRR@20 {found.mrr:.4f} on the later lists to train on, by"
-            f" {', '.join(f'{name} {value}' for name, value in found.settings.items())}."
-        )
-    if report.ranker == "blend":
-        console.print("No ranker did, so the bundle carries item factors only, and lists go by the blend.")
-    spent = ", ".join(
-        f"{stage} {seconds:.0f} s" for stage, seconds in report.seconds.items() if seconds > 0.0
-    )
-    console.print(f"Bundle {report.name} in {report.bundle} ({spent}).", highlight=False)
-
-
-def _why_not(tried: TriedReport) -> str:
-    if tried.ranker == "blend" or (tried.beats_blend and tried.microseconds <= MOST_MICROSECONDS):
-        return ""
-    return "too slow" if tried.beats_blend else "within noise"

@@ -1,4 +1,4 @@
-"""`headrace train FILE` trains a ranker, with --on-drift whenever drift asks; `train personas FILE` finds personas."""
+"""`headrace train FILE` trains a ranker, with --on-drift or --every on and on; `train personas FILE` finds personas."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from jobs import personas, train, train_on_drift
 
 DEFAULT = "ranker"
 ON_DRIFT = "on-drift"
+SCHEDULED = frozenset({"--every", "--weekly"})
+"""Options of the command `ON_DRIFT` that name it as well."""
 
 
 class WithDefault(TyperGroup):
-    """A group whose command `DEFAULT` need not be named; `--on-drift` names the command `ON_DRIFT`."""
+    """A group whose command `DEFAULT` need not be named; `--on-drift` and `--every` name the command `ON_DRIFT`."""
 
     def named(self, args: list[str]) -> list[str]:
         """The arguments, their command named first."""
         if not args or args[0] in self.commands or args[0] in ("--help", "-h"):
             return args
         flag = f"--{ON_DRIFT}"
-        if flag in args:
+        if flag in args or not SCHEDULED.isdisjoint(argument.partition("=")[0] for argument in args):
             return [ON_DRIFT, *(argument for argument in args if argument != flag)]
         return [DEFAULT, *args]
 

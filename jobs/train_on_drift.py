@@ -1,4 +1,4 @@
-"""`headrace train --on-drift`: wait for a request of the job's drift detectors, train, validate, offer."""
+"""`headrace train --on-drift` and `--every 7d`: wait for a request or the time, train, validate, offer."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import sys
 import time
 from contextlib import closing
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -24,8 +25,11 @@ from jobs.retrain_requests import RetrainRequests
 from jobs.retraining import Retrainer, Retraining, offer
 from jobs.settings import KafkaSection, Settings, load
 from jobs.train import Bars, Items, Lists, Validation
-from jobs.training import TrainingSettings
+from jobs.training_queue import awaited
+from jobs.training_schedule import SCHEDULE, TrainingSchedule
+from jobs.training_settings import TrainingSettings
 from operators.retrain_policy import RetrainRequest
+from operators.segments.literals import DAY, MINUTE, duration
 from schemas.errors import HeadraceError
 from schemas.records import Control
 
@@ -35,6 +39,11 @@ NOT_OFFERED = 1
 """Exit code with --once: the new bundle was worse than the one in force."""
 
 RETRY_S = 10.0
+
+
+class BadPeriod(HeadraceError):  # noqa: N818 (named like the other refusals)
+    """What `--every` says is no time between two trainings."""
+
 
 FAILURES = (HeadraceError, LightGBMError, ValueError, OSError, MemoryError)
 """What a training may fail of without ending the wait: data, disk, memory."""
@@ -56,6 +65,11 @@ def command(
     once: Annotated[
         bool, typer.Option("--once", help="End after one request; exit code 1 where the bundle was worse.")
     ] = False,
+    every: Annotated[
+        str | None,
+        typer.Option("--every", help="Train too when the newest bundle is so old, like 7d or 12h."),
+    ] = None,
+    weekly: Annotated[bool, typer.Option("--weekly", help="The same as --every 7d.")] = False,
     lists: Lists = 40_000,
     validation: Validation = 20_000,
     brokers: Brokers = None,
@@ -67,13 +81,16 @@ def command(
     A request on the control topic that is newer than the newest bundle counts at once. Which bundle is in force
     is asked of Redis at each request; where none was put it is that of the settings.
 
-    Example: headrace train --on-drift lake --items items.parquet --out models/shop
+    With --every, a bundle is also trained when the newest is so old, by its manifest; where there is none, at once.
+
+    Example: headrace train --on-drift lake --items items.parquet --out models/shop --every 7d
     """
+    period = period_of(every, weekly)
     loaded = partial(load, config, {"kafka.brokers": brokers} if brokers else None)
     settings = loaded()
 
     def told() -> Settings:
-        return with_model_in_force(loaded(), time.time_ns() // 1_000_000)
+        return with_model_in_force(loaded(), _now())
 
     retrainer = Retrainer(
         source=file if file is not None else lake_folder(settings),
@@ -84,23 +101,68 @@ def command(
     )
     say = _silent if as_json else _say
     name = settings.retrain.model
+    schedule = None if period is None else TrainingSchedule(period, retrainer.models, _now)
     with closing(RetrainRequests(settings.kafka, name)) as requests:
         if not in_s3(retrainer.source) and not retrainer.source.exists():
             say(f"{retrainer.source} is not there yet")
         say(f"Waiting for a request to retrain {name} on {settings.kafka.control}; Ctrl-C ends it.")
-        for request in requests:
-            say(f"Asked at {request.at} by {request.detector} on {request.signal}: {request.reason}")
+        if schedule is not None:
+            say(f"By schedule, the next training is due {_shown(schedule.due_at())}.")
+        for request in awaited(requests, schedule):
+            say(_asked(request))
             why_not = retrainer.why_not(request)
             if why_not is not None:
                 say(f"Left alone: {why_not}.")
                 continue
             done = attempt(retrainer, request, as_json, fail=once)
+            if schedule is not None:
+                if done is None:
+                    schedule.failed()
+                else:
+                    schedule.judged()
+                say(f"By schedule, the next training is due {_shown(schedule.due_at())}.")
             if done is not None:
                 if done.reference is not None:
-                    put(offer(done.reference, time.time_ns() // 1_000_000), settings.kafka)
+                    put(offer(done.reference, _now()), settings.kafka)
                 tell(done, as_json)
             if once:
                 raise typer.Exit(0 if done is not None and done.accepted else NOT_OFFERED)
+
+
+def period_of(every: str | None, weekly: bool) -> int | None:
+    """The ms between two trainings of a schedule, None where there is none. Raises `BadPeriod` for what is no
+    duration, or less than a minute.
+
+    >>> period_of("12h", weekly=False), period_of(None, weekly=True), period_of(None, weekly=False)
+    (43200000, 604800000, None)
+    """
+    if every is None:
+        return 7 * DAY if weekly else None
+    if weekly:
+        raise BadPeriod("--weekly is --every 7d: give one of them")
+    try:
+        period = duration(every)
+    except ValueError as error:
+        raise BadPeriod(f"--every: {error}") from None
+    if period < MINUTE:
+        raise BadPeriod(f"--every {every}: it must be at least 1m")
+    return period
+
+
+def _asked(request: RetrainRequest) -> str:
+    if request.scope == SCHEDULE:
+        return f"Due by schedule: {request.reason}"
+    return f"Asked at {request.at} by {request.detector} on {request.signal}: {request.reason}"
+
+
+def _shown(at: int) -> str:
+    if at <= _now():
+        return "now"
+    return f"at {datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def attempt(retrainer: Retrainer, request: RetrainRequest, as_json: bool, fail: bool) -> Retraining | None:

@@ -15,9 +15,12 @@ from jobs.quality_files import write_report
 from jobs.quality_report import Origin, QualityReport
 from jobs.recommenders import BASELINES, BLEND
 from jobs.settings import Settings
+from jobs.training_bundle import LEFT_OUT
 from jobs.training_events import TrainingEvents
+from jobs.training_splits import with_splits
 from operators.bundle import load_bundle
 from operators.feature_plan import known_features
+from operators.held_out import held_out
 from operators.segments.rules_file import ready_rules
 from schemas.records import Event
 
@@ -39,30 +42,42 @@ def write_quality(
 ) -> QualityReport:
     """Judge the bundle in `folder`, trained on `data`, beside the blend and the baselines, and write the report.
 
-    `progress` hears of events taken in.
+    Users who were left out of the training are judged in a run of their own. `progress` hears of events taken in.
     """
     bundle = load_bundle(folder, known_features(settings.step))
     until = bundle.manifest.data.ranker_until
     # Its factors and its ranker learned from what came before `until`: as far as that goes, the rest is new to it.
     learned = msgspec.structs.replace(bundle.manifest.data, last=until - 1)
     judged = replace(bundle, manifest=msgspec.structs.replace(bundle.manifest, data=learned))
-    later = sum(event.time >= until for event in data.events)
-    _, report = evaluate_fully(
-        data,
-        (HeadraceList.name, BLEND, *BASELINES),
-        judged,
-        lambda trial: progress(trial.events),
-        settings,
-        Split.TIME,
-        ready_rules(),
-        origin,
-        f"Quality of the lists of {bundle.name}",
-        judges=drawn(MOST_EVENTS / max(later, 1)),
-        notes=[
-            "Judged were events after those that factors and ranker learned from. The ranker was chosen among others"
-            " by lists of these events, so its figures may flatter it a little; later events judge it better."
-        ],
-    )
+    rules, later = ready_rules(), [event for event in data.events if event.time >= until]
+
+    def judged_by(only: tuple[str, ...], split: Split, share: float) -> QualityReport:
+        return evaluate_fully(
+            data,
+            only,
+            judged,
+            lambda trial: progress(trial.events),
+            settings,
+            split,
+            rules,
+            origin,
+            f"Quality of the lists of {bundle.name}",
+            judges=drawn(share),
+            notes=[
+                "Judged were events after those that factors and ranker learned from. The ranker was chosen among"
+                " others by lists of these events, so its figures may flatter it a little; later events judge it"
+                " better."
+            ],
+            unseen=split is Split.TIME,
+        )[1]
+
+    own = (HeadraceList.name, BLEND)
+    users: QualityReport | None = None
+    report = judged_by((*own, *BASELINES), Split.TIME, MOST_EVENTS / max(len(later), 1))
+    left_out = sum(map(held_out, later))
+    if LEFT_OUT in bundle.manifest.settings and left_out:
+        users = judged_by(own, Split.USERS, MOST_EVENTS / left_out)
+    report = with_splits(report, users)
     write_report(report, folder / FOLDER)
     return report
 

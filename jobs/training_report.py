@@ -9,6 +9,7 @@ import msgspec
 
 from jobs.ranker_search import Searched
 from jobs.train_ranker import TriedRanker
+from jobs.training_splits import SplitFigures
 from operators.bundle_manifest import DataSpan, RankerKind
 
 
@@ -42,7 +43,8 @@ class SearchedReport(msgspec.Struct, frozen=True, kw_only=True):
 class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a training; `recall` is the share of validation events whose item was a candidate.
 
-    `left_out` says which ranker could not be tried, and why; it is empty where all were.
+    `left_out` says which ranker could not be tried, and why; it is empty where all were. `splits` are figures of the
+    report on the bundle, where one was made.
     """
 
     bundle: str
@@ -58,6 +60,7 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     tried: list[TriedReport]
     searched: list[SearchedReport] = []
     left_out: str = ""
+    splits: list[SplitFigures] = []
     seconds: dict[str, float]
 
 

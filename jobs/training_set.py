@@ -13,6 +13,7 @@ from jobs.ranking_set import NEVER, RankingSet
 from jobs.sequence_onnx import ExportedSequence
 from operators.barred_items import BarredItems
 from operators.candidates import SOURCES, CandidateFinder
+from operators.factor_fold_in import folding
 from operators.factor_neighbours import FactorNeighbours
 from operators.feature_plan import FeaturePlan
 from operators.next_visit import list_time
@@ -82,8 +83,10 @@ class ListSampler:
         self._stream = stream
         self._gap = stream.step.session_gap
         self._next_visit = settings.next_visit
-        self._factors = factors.factors
-        self._neighbours = FactorNeighbours(factors.item_ids, factors.neighbours, factors.neighbour_scores)
+        self._neighbours = FactorNeighbours(
+            factors.item_ids, factors.neighbours, factors.neighbour_scores, factors.factors
+        )
+        self._fold_in = folding(self._neighbours, stream.shelf, settings.candidates.folded_items)
         self._finder = CandidateFinder(stream.shelf, settings.candidates, self._neighbours)
         self._blend = np.array([settings.blend.get(source, 0.0) for source in SOURCES], np.float32)
         self._plan = plan
@@ -130,7 +133,7 @@ class ListSampler:
             if len(hit) == 0:
                 return
             row = self._neighbours.numbered(shelf).row
-            rows = self._plan.rows(candidates, users, shelf, row, self._factors, *self._models)
+            rows = self._plan.rows(candidates, users, shelf, row, self._neighbours.vectors, *self._models)
         lists = self._lists
         lists.hits.append(int(hit[0]))
         lists.strict.append(strict)

@@ -69,6 +69,7 @@ class CandidateSettings:
     the user's favourite categories, halved for every `novelty_half_life` days since they came; what trends gets
     `novelty` times its score more on the day it comes, halved likewise. With `expected_categories`, favourite
     categories are also those where the stream's model expects the user: as if so many events of theirs had been there.
+    At most `folded_items` items that a bundle lacks are folded into its factors (`FactorFoldIn`); 0: none.
     """
 
     session_knn: int = 60
@@ -104,6 +105,7 @@ class CandidateSettings:
     novelty: float = 0.0
     novelty_half_life: float = 7.0
     expected_categories: float = 0.0
+    folded_items: int = 0
 
     def __post_init__(self) -> None:
         if not self.session_reach > 0.0:

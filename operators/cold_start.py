@@ -17,6 +17,10 @@ MOST = 3
 """So many first touches of an item, and earlier events of a user, count as cold."""
 
 
+UNSEEN_ITEMS = "items unseen in training"
+UNSEEN_USERS = "users unseen in training"
+
+
 class ColdScore(msgspec.Struct, frozen=True, kw_only=True):
     """HR@20 and MRR@20 of one recommender over the events of a group; None where it has none."""
 
@@ -97,6 +101,11 @@ class ColdStart:
         for k in range(1, MOST + 1):
             masks[f"new users: {k} earlier event{'s' if k > 1 else ''}"] = earlier == k
         return masks
+
+    def unseen(self) -> dict[str, NDArray[np.bool_]]:
+        """By kind, which of the counting events are of an item, or a user, that had no event before the split."""
+        touch, earlier = np.array(self._touch, np.int64), np.array(self._earlier, np.int64)
+        return {UNSEEN_ITEMS: touch > 0, UNSEEN_USERS: earlier > 0}
 
     def groups(self) -> list[ColdGroup]:
         """The figures so far."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Protocol
 
 import numpy as np
@@ -33,10 +34,13 @@ def text_of(item: Item) -> str:
 
     >>> text_of(Item(item_id="m1", title="Red mug", category="Kitchen/Mugs", tags=["gift"]))
     'Red mug. Kitchen, Mugs. gift'
+    >>> text_of(Item(item_id="m2", title="Of no category"))
+    'Of no category'
     """
     if not item.title:
         return ""
-    parts = (item.title, ", ".join((item.category or "").split("/")), ", ".join(item.tags), item.description)
+    path = ", ".join(part for part in (item.category or "").split("/") if part != "?")
+    parts = (item.title, path, ", ".join(item.tags), item.description)
     return ". ".join(part for part in parts if part)
 
 
@@ -45,7 +49,7 @@ class EmbeddingIndex:
 
     An item that enters is compared with all others by one product of a matrix and a vector, and named in the rows of
     those that it is near: so a row holds the nearest of all, whatever their order was. Memory: 4 bytes a dimension
-    and item, and 8 a neighbour.
+    and item, 8 a neighbour, and 8 by which its text is known again: entries come often, texts change seldom.
 
     >>> index = EmbeddingIndex(most_items=10, width=2)
     >>> hashes = np.arange(3, dtype=np.uint32)
@@ -61,6 +65,12 @@ class EmbeddingIndex:
         self._width = width
         self._vectors: Floats = np.zeros((0, 0), np.float32)
         self._held: NDArray[np.bool_] = np.zeros(0, np.bool_)
+        self._texts: NDArray[np.uint64] = np.zeros(0, np.uint64)
+
+    def knows(self, item: int, text: str) -> bool:
+        """Whether this is the text of which the item's vector was made; it need not be made again."""
+        held = int(self._texts[item]) if item < len(self._texts) else 0
+        return held == _fingerprint(text)
 
     def near(
         self, item: int, vector: Floats, id_hash: NDArray[np.uint32]
@@ -79,8 +89,13 @@ class EmbeddingIndex:
         order = np.lexsort((id_hash[found], -cosines[found]))
         return unit, found[order], cosines[found[order]]
 
-    def write(self, item: int, unit: Floats, near: NDArray[np.int64], cosines: Floats) -> None:
-        """Take in an item with what `near` says of it, in place of an older vector; a vector of 0 takes it out."""
+    def write(
+        self, item: int, unit: Floats, near: NDArray[np.int64], cosines: Floats, text: str = ""
+    ) -> None:
+        """Take in an item with what `near` says of it, in place of an older vector; a vector of 0 takes it out.
+
+        `text` is what the vector was made of, to be known again.
+        """
         if item >= self._most:
             return
         if item >= len(self._held):
@@ -89,9 +104,11 @@ class EmbeddingIndex:
                 self._vectors = np.zeros((0, len(unit)), np.float32)
             self._vectors = grown(self._vectors, rows, 0.0)
             self._held = grown(self._held, rows, False)
+            self._texts = grown(self._texts, rows, 0)
             self.neighbours.reserve(rows)
         elif self._held[item]:
             self._leave(item)
+        self._texts[item] = _fingerprint(text)
         if not unit.any():
             return
         self._vectors[item], self._held[item] = unit, True
@@ -104,13 +121,21 @@ class EmbeddingIndex:
         gone = np.flatnonzero(freed[: len(self._held)])
         self._held[gone] = False
         self._vectors[gone] = 0.0
+        self._texts[gone] = 0
         self.neighbours.forget(freed, rows_too=True)
 
     def nbytes(self) -> int:
         """Bytes of the arrays now held."""
-        return self._vectors.nbytes + self._held.nbytes + self.neighbours.nbytes()
+        return self._vectors.nbytes + self._held.nbytes + self._texts.nbytes + self.neighbours.nbytes()
 
     def _leave(self, item: int) -> None:
         freed = np.zeros(item + 1, np.bool_)
         freed[item] = True
         self.forget(freed)
+
+
+def _fingerprint(text: str) -> int:
+    """64 bits of a text, 0 for none at all."""
+    if not text:
+        return 0
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")

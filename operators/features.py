@@ -91,6 +91,7 @@ class Scene:
     def sequence_users(self) -> NDArray[np.float32]:
         """float32[m, d]: the users' vectors by the sequence model, computed once for all its features."""
         assert self.sequence is not None, "asked for where there is a model"
+        self.sequence.reach(len(self.factors))
         return self.sequence.users(self.users.recent, self.factor_row)
 
 
@@ -168,9 +169,8 @@ def _sequence(at: Scene, out: NDArray[np.float32]) -> None:
     if model is None:
         out[:] = 0.0
         return
-    fill_sequence(
-        found.item, found.start, at.factor_row, model.numbers, model.vectors, at.sequence_users, out
-    )
+    users = at.sequence_users  # makes the numbers reach as far as the factors do
+    fill_sequence(found.item, found.start, at.factor_row, model.numbers, model.vectors, users, out)
 
 
 def _sequence_profile(at: Scene, out: NDArray[np.float32]) -> None:
@@ -188,6 +188,7 @@ def _autoencoder(at: Scene, out: NDArray[np.float32]) -> None:
     if model is None:
         out[:] = 0.0
         return
+    model.reach(len(at.factors))
     users = model.users(at.users.recent, at.factor_row)
     fill_sequence(found.item, found.start, at.factor_row, model.numbers, model.vectors, users, out)
 

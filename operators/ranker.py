@@ -15,6 +15,7 @@ from operators.bundle import Bundle
 from operators.candidates import CandidateFinder, Candidates
 from operators.context_rule import ContextRule
 from operators.exploration import Exploration
+from operators.factor_fold_in import folding
 from operators.factor_neighbours import FactorNeighbours
 from operators.feature_plan import FeaturePlan
 from operators.list_filling import fill
@@ -124,8 +125,10 @@ class Ranker:
         self._factors = (
             FactorNeighbours.none()
             if bundle is None
-            else FactorNeighbours(bundle.item_ids, bundle.neighbours, bundle.neighbour_scores)
+            else FactorNeighbours(bundle.item_ids, bundle.neighbours, bundle.neighbour_scores, bundle.factors)
         )
+        # For as long as this ranks; the thread that follows the shelf's changes does the work.
+        self._fold_in = folding(self._factors, shelf, settings.candidates.folded_items)
         self._finder = CandidateFinder(shelf, settings.candidates, self._factors)
         self._exploration = Exploration(settings.explore, shelf)
         self._plan = (
@@ -217,7 +220,7 @@ class Ranker:
             return None
         row = self._factors.numbered(self._shelf).row
         return self._plan.rows(
-            candidates, users, self._shelf, row, bundle.factors, bundle.sequence, bundle.autoencoder
+            candidates, users, self._shelf, row, self._factors.vectors, bundle.sequence, bundle.autoencoder
         )
 
     def _scores(

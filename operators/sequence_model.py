@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from operators.arena import grown
 from operators.bundle_arrays import read_arrays
 from operators.bundle_manifest import SEQUENCE, SEQUENCE_ITEMS, BundleRefused
 from operators.onnx_session import UnusableGraph, open_session
@@ -49,6 +50,11 @@ class SequenceModel:
         self.length: int = taken.shape[1]
         self.vectors = vectors
         self.numbers = np.append(numbers, np.int32(NO_ITEM))  # so that row -1 is no item
+
+    def reach(self, rows: int) -> None:
+        """Know that there are as many rows of items as this, of which those after its own are no item of its own."""
+        if rows >= len(self.numbers):
+            self.numbers = grown(self.numbers, rows + 1, NO_ITEM)
 
     def encode(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """float32[m, d] vectors of users by the numbers of their last items, int32[m, L]."""

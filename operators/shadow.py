@@ -12,6 +12,7 @@ from operators.bundle import Bundle
 from operators.bundle_manifest import BundleRefused
 from operators.candidate_rows import kept_rows
 from operators.candidates import Candidates
+from operators.factor_fold_in import folding
 from operators.factor_neighbours import FactorNeighbours
 from operators.feature_plan import FeaturePlan
 from operators.selection import select
@@ -27,13 +28,19 @@ class Shadow:
 
     The candidates are the serving model's own, also where the bundle's factors would have named others.
     `lists` counts the lists compared; `overlap` sums the share of items that both lists hold, `same_first` counts
-    those with the same item first, and `micros` sums the µs that all of it took. `step` is how users are followed.
+    those with the same item first, and `micros` sums the µs that all of it took. `step` is how users are followed,
+    and at most `folded_items` new items are folded into the bundle's factors.
 
     Raises `BundleRefused` for a bundle without ranker, which would score as no model does.
     """
 
     def __init__(
-        self, shelf: Shelf, bundle: Bundle, share: float, step: StepSettings = StepSettings()
+        self,
+        shelf: Shelf,
+        bundle: Bundle,
+        share: float,
+        step: StepSettings = StepSettings(),
+        folded_items: int = 0,
     ) -> None:
         if not bundle.has_ranker:
             raise BundleRefused(
@@ -44,7 +51,11 @@ class Shadow:
         self._shelf = shelf
         self._step = step
         self._plan = FeaturePlan(bundle.features, step)
-        self._factors = FactorNeighbours(bundle.item_ids, bundle.neighbours, bundle.neighbour_scores)
+        self._factors = FactorNeighbours(
+            bundle.item_ids, bundle.neighbours, bundle.neighbour_scores, bundle.factors
+        )
+        self._folded_items = folded_items
+        self._fold_in = folding(self._factors, shelf, folded_items)
         self._drawn = np.random.default_rng()
         self.lists = 0
         self.overlap = 0.0
@@ -54,7 +65,7 @@ class Shadow:
 
     def anew(self) -> Shadow:
         """The same comparison with nothing counted, for when another model serves."""
-        return Shadow(self._shelf, self.bundle, self.share, self._step)
+        return Shadow(self._shelf, self.bundle, self.share, self._step, self._folded_items)
 
     def compare(self, users: UserBatch, candidates: Candidates, chosen: NDArray[np.int32]) -> None:
         """Compare with a batch of lists, given as rows of the candidates (-1 past the end). Hold the shelf's lock.
@@ -82,9 +93,9 @@ class Shadow:
     ) -> None:
         some = of_users(candidates, sample)
         row = self._factors.numbered(self._shelf).row
-        bundle = self.bundle
+        bundle, vectors = self.bundle, self._factors.vectors
         models = (bundle.sequence, bundle.autoencoder)
-        scores = bundle.score(self._plan.rows(some, users, self._shelf, row, bundle.factors, *models))
+        scores = bundle.score(self._plan.rows(some, users, self._shelf, row, vectors, *models))
         own = select(self._shelf.catalogue.arrays, some.item, some.start, scores, chosen.shape[1])
         for k in np.flatnonzero(sample):
             shown = candidates.item[chosen[k][chosen[k] >= 0]]

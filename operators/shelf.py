@@ -20,6 +20,7 @@ from operators.content_terms import NO_TERMS, terms_of
 from operators.embedders import load_embedder
 from operators.embedding_index import EmbeddingIndex, text_of
 from operators.item_index import ItemIndex
+from operators.item_news import ItemNews
 from operators.item_selector import ItemSelector
 from operators.item_step import ITEM_AREA
 from operators.item_traits import ItemTraits
@@ -95,7 +96,8 @@ class Shelf:
     `repeats` (what is bought again), `popularity` float64 (the score in scope 'all', -inf where none came), and
     `traits` (which conditions of slots and rules an item fulfils).
     Arrays are replaced by longer ones when records are applied, so fetch them from here for each batch, under
-    the lock. `new_items` are the latest arrivals on the catalogue, `stream` the tables of the stream's models.
+    the lock. `new_items` are the latest arrivals on the catalogue, `stream` the tables of the stream's models, `news`
+    tells who wants to know of entries and of what goes with items.
 
     >>> shelf = Shelf()
     >>> shelf.apply(CoVisits(["mug", "mug"], ["plate", "bowl"], [1.0, 2.0]))
@@ -128,6 +130,7 @@ class Shelf:
         )
         self.popularity: NDArray[np.float64] = np.full(min(SMALLEST, bounds.items), -np.inf)
         self.generation = 0
+        self.news = ItemNews(self.lock)
 
     def __len__(self) -> int:
         """How many items the shelf knows."""
@@ -201,12 +204,15 @@ class Shelf:
         self._embed_some()
         with self.lock:
             self.content.compare_some(TEXTS, self.catalogue.arrays.id_hash)
+        # An item that came while a shelf was filled has no neighbours by text before all are compared.
+        if not self.content.unsettled:
+            self.news.read_some()
         return self.unsettled
 
     @property
     def unsettled(self) -> bool:
         """Whether `settle_some` has anything left to do."""
-        return self.content.unsettled or bool(self._unembedded)
+        return self.content.unsettled or bool(self._unembedded) or self.news.due
 
     def settle(self) -> None:
         """Compare all texts anew, whatever is due."""
@@ -259,11 +265,19 @@ class Shelf:
                     if number >= 0:
                         hashes = self.catalogue.arrays.id_hash
                         self.content.enter(number, terms, weights, hashes, compare)
+                self.news.tell([number for item_id, _ in read if (number := self.index.number(item_id)) >= 0])
             if self._embedder is not None:
-                some = items[at : at + TEXTS]
-                self._unembedded |= {item.item_id: "" if item.deleted else text_of(item) for item in some}
+                self._note_texts(items[at : at + TEXTS])
                 if compare:
                     self._embed_some()
+
+    def _note_texts(self, items: list[Item]) -> None:
+        for item in items:
+            number, text = self.index.number(item.item_id), "" if item.deleted else text_of(item)
+            if number < 0 or self.embedded.knows(number, text):
+                self._unembedded.pop(item.item_id, None)
+            else:
+                self._unembedded[item.item_id] = text
 
     def _embed_some(self) -> None:
         """Embed and compare a few of the texts that wait for it. Only what changes rows takes the lock."""
@@ -276,16 +290,18 @@ class Shelf:
         except Exception:  # an embedder is somebody else's code, and lists go on without what it would say
             logger.exception("%d texts could not be embedded; these items have no neighbours by it", len(ids))
             return
-        for item_id, vector in zip(ids, vectors, strict=True):
+        for item_id, text, vector in zip(ids, texts, vectors, strict=True):
             number = self.index.number(item_id)
             if number >= 0:
                 found = self.embedded.near(number, vector, self.catalogue.arrays.id_hash)
                 with self.lock:
-                    self.embedded.write(number, *found)
+                    self.embedded.write(number, *found, text)
 
     def _go_with(self, rows: RankedRows, a: list[str], b: list[str], s: list[float]) -> None:
         both = self._numbers(a + b)
         rows.raise_scores(both[: len(a)], both[len(a) :], s)
+        if rows is self.neighbours:
+            self.news.tell(both[: len(a)])
 
     def _buy_again(self, areas: list[str], members: list[str], s: list[float]) -> None:
         of_item = [area.startswith(ITEM_AREA) for area in areas]

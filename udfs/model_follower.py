@@ -158,7 +158,8 @@ class ModelFollower:
         try:
             if record.bundle is not None:
                 bundle = load_referenced(record.bundle, self._step)
-                shadow = Shadow(self._shelf, bundle, record.share, self._step)
+                folded = self._settings.candidates.folded_items
+                shadow = Shadow(self._shelf, bundle, record.share, self._step, folded)
                 reading.model, reading.since = shadow.bundle.name, _now()
                 logger.info("%s is compared on a share of %g of the lists", reading.model, record.share)
         except BundleRefused as why:

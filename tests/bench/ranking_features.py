@@ -22,7 +22,7 @@ from jobs.ranking_set import RankingSet, quality, reciprocal_ranks
 from jobs.settings import Settings
 from jobs.train import training_by
 from jobs.train_ranker import RankerSettings
-from jobs.training import TrainingSettings
+from jobs.training_settings import TrainingSettings
 from operators.features import FEATURES
 
 LAYERS = (32, 16)

@@ -1,13 +1,14 @@
 """What sources of candidates give and cost on recorded events, each set beside the settings as they are. A command.
 
-    python tests/bench/sources.py FILE [--limit EVENTS] [--every 10] [--arrivals]
+    python tests/bench/sources.py FILE [--limit EVENTS] [--every 10] [--arrivals] [--model BUNDLE]
         --variant SETTING=VALUE[,SETTING=VALUE] ...
 
 One replay of the events; at every tenth that counts by the protocol of docs/quality.md, from the second fifth on, all
 variants make their lists from the same state. A setting is one of `rank.candidates`, or `blend.SOURCE`. Prints HR@20,
 MRR@20, the same of strict events, HR@20 of items touched fewer than 3 times before, the gain of MRR@20 over the first
 row with its standard error by pairs, and µs of processor time a list. With `--arrivals` an item arrives on the
-catalogue when it is first touched.
+catalogue when it is first touched. With `--model` all rank with this bundle, events count after its data, and new are
+the items that it has no vector of.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from jobs.models_read import models_read
 from jobs.plain_stream import PlainStream
 from jobs.settings import load
 from jobs.training_events import read_training_events
+from operators.bundle import load_bundle
+from operators.feature_plan import known_features
 from operators.rank_settings import RankSettings
 from operators.ranker import Ranker
 from operators.shelf_records import Arrivals
@@ -45,27 +48,33 @@ def variant(spec: str, base: RankSettings) -> RankSettings:
     return replace(base, candidates=candidates, blend=blend)
 
 
-def main(file: Path, limit: int | None, every: int, arrivals: bool, specs: list[str]) -> None:
+def main(
+    file: Path, limit: int | None, every: int, arrivals: bool, model: Path | None, specs: list[str]
+) -> None:
     told = load(None)
     data = read_training_events(file, None, told.ingest.with_limits())
     events: list[Event] = data.events[:limit]
     names = ["as it is", *specs]
     ranks_by = [variant(spec, told.rank) for spec in ["", *specs]]
-    read = models_read(told.models, ranks_by)
+    bundle = None if model is None else load_bundle(model, known_features(told.step))
+    read = models_read(told.models, ranks_by, [bundle])
     stream = PlainStream(data.items, told.step, told.statistics, told.shelf, models=read)
-    rankers = [Ranker(stream.shelf, settings, step=stream.step) for settings in ranks_by]
+    since = events[len(events) // 5].time if bundle is None else bundle.manifest.data.last
+    vectors = set() if bundle is None else set(np.array(bundle.item_ids)[bundle.factors.any(axis=1)].tolist())
+    rankers = [Ranker(stream.shelf, settings, bundle, stream.step) for settings in ranks_by]
     ranks: list[list[int]] = [[] for _ in rankers]
     spent, strict, fresh, counting = [0.0] * len(rankers), [], [], 0
     touches: Counter[str] = Counter()
     arrived: set[str] = set()
-    for number, event in enumerate(events):
-        if number > len(events) // 5 and stream.counts(event):
+    for event in events:
+        if event.time > since and stream.counts(event):
             counting += 1
             if counting % every == 0:
                 stream.catch_up()
                 state = stream.states[event.user_id]
                 barred = [sorted(stream.touched.get(event.user_id, ()))]
-                fresh.append(touches[str(event.item_id)] < FEW)
+                few = touches[str(event.item_id)] < FEW
+                fresh.append(few if bundle is None else event.item_id not in vectors)
                 strict.append(bool(state.recent) and event.time > state.recent[-1].time)
                 for k in np.roll(np.arange(len(rankers)), counting).tolist():
                     began = time.thread_time()
@@ -89,6 +98,7 @@ def main(file: Path, limit: int | None, every: int, arrivals: bool, specs: list[
         "strict HR@20",
         "strict MRR@20",
         "new HR@20",
+        "new MRR@20",
         "gain of MRR@20",
         "µs",
     )
@@ -97,7 +107,7 @@ def main(file: Path, limit: int | None, every: int, arrivals: bool, specs: list[
         more = gain[k] - gain[0]
         cells = (
             (at[k] > 0).mean(), gain[k].mean(), (at[k, is_strict] > 0).mean(), gain[k, is_strict].mean(),
-            (at[k, is_new] > 0).mean(),
+            (at[k, is_new] > 0).mean(), gain[k, is_new].mean(),
         )  # fmt: skip
         error = more.std() / np.sqrt(len(more))
         print(
@@ -112,6 +122,7 @@ if __name__ == "__main__":
     parser.add_argument("--limit", type=int)
     parser.add_argument("--every", type=int, default=10)
     parser.add_argument("--arrivals", action="store_true")
+    parser.add_argument("--model", type=Path)
     parser.add_argument("--variant", action="append", default=[])
     told = parser.parse_args()
-    main(told.file, told.limit, told.every, told.arrivals, told.variant)
+    main(told.file, told.limit, told.every, told.arrivals, told.model, told.variant)

@@ -18,7 +18,8 @@ from jobs.control_topic import publish_and_hear
 from jobs.factorise import FactorSettings
 from jobs.retraining import offer
 from jobs.train_ranker import RankerSettings
-from jobs.training import Training, TrainingSettings
+from jobs.training import Training
+from jobs.training_settings import TrainingSettings
 from operators.bundle_reference import reference_to
 from schemas.records import Control, Event
 from tests.pipeline.conftest import LiveJob

@@ -15,8 +15,9 @@ from jobs.factorise import FactorSettings
 from jobs.sequence_settings import SequenceSettings
 from jobs.sequence_windows import windows_of
 from jobs.train_ranker import RankerSettings
-from jobs.training import Training, TrainingSettings
+from jobs.training import Training
 from jobs.training_events import TrainingEvents
+from jobs.training_settings import TrainingSettings
 from operators.bundle import load_bundle
 from operators.bundle_manifest import AUTOENCODER, SEQUENCE
 from operators.feature_plan import UnknownFeatures

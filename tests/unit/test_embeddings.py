@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import onnx
@@ -106,6 +107,61 @@ def test_a_shelf_that_is_filled_compares_texts_afterwards() -> None:
     assert [shelf.item_id(k) for k, _ in shelf.embedded.neighbours.of(shelf.number("a"))] == ["b"]
     shelf.apply(Items([Item(item_id="b", deleted=True)]))
     assert shelf.embedded.neighbours.of(shelf.number("a")) == []
+
+
+class Counting(Colours):
+    """Keeps the texts that it was asked for."""
+
+    asked: ClassVar[list[str]] = []
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.asked.extend(texts)
+        return super().embed(texts)
+
+
+def test_a_text_that_is_the_same_is_not_embedded_again_whatever_else_of_its_entry_changed() -> None:
+    Counting.asked.clear()
+    shelf = shop(f"{__name__}:Counting")
+    assert sorted(Counting.asked) == ["a red cup", "blue plate", "crimson mug"]
+    before = shelf.embedded.neighbours.of(shelf.number("a"))
+    shelf.apply(
+        Items([Item(item_id="a", title="a red cup", price=5.0), Item(item_id="c", title="blue plate")])
+    )
+    assert len(Counting.asked) == 3
+    assert shelf.embedded.neighbours.of(shelf.number("a")) == before
+    shelf.apply(Items([Item(item_id="a", title="a blue cup")]))
+    assert Counting.asked[3:] == ["a blue cup"]
+    shelf.apply(Items([Item(item_id="a", deleted=True)]))
+    shelf.apply(Items([Item(item_id="a", title="a blue cup")]))
+    assert Counting.asked[-1] == "a blue cup", "what has left is not known any more"
+    assert [shelf.item_id(k) for k, _ in shelf.embedded.neighbours.of(shelf.number("a"))] == ["c"]
+
+
+def test_a_text_that_waits_is_let_be_where_the_one_before_it_comes_back() -> None:
+    Counting.asked.clear()
+    shelf = shop(f"{__name__}:Counting")
+    for title in ("a blue cup", "a red cup"):
+        shelf.apply(Items([Item(item_id="a", title=title)]), compare=False)
+    shelf.settle()
+    assert len(Counting.asked) == 3
+    assert [shelf.item_id(k) for k, _ in shelf.embedded.neighbours.of(shelf.number("a"))] == ["b"]
+
+
+def test_a_text_in_which_the_model_finds_nothing_is_not_asked_for_again_and_one_that_failed_is() -> None:
+    Counting.asked.clear()
+    shelf = shop(f"{__name__}:Counting")
+    for _ in range(2):
+        shelf.apply(Items([Item(item_id="d", title="a bowl")]))
+    assert Counting.asked.count("a bowl") == 1
+    shelf = shop(f"{__name__}:Failing")
+    assert not any(shelf.embedded.knows(shelf.number(item), "a red cup") for item in "abc")
+
+
+class Failing(Colours):
+    """An embedder that is out of order."""
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        raise RuntimeError("out of order")
 
 
 @pytest.mark.parametrize(

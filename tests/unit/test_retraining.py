@@ -14,18 +14,22 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.bundle_trial import Trial, held_back_from, judge
+from jobs.bundle_writer import newest_version
 from jobs.factorise import FactorSettings
 from jobs.handled_requests import FILE, MOST, HandledRequests
-from jobs.retraining import Retrainer, newest_version, offer
+from jobs.retraining import Retrainer, offer
 from jobs.settings import ModelSection, Settings
 from jobs.train_on_drift import lake_folder, models_of
 from jobs.train_ranker import RankerSettings
-from jobs.training import Training, TrainingSettings
+from jobs.training import Training
 from jobs.training_events import NothingToLearnError, read_training_events
+from jobs.training_schedule import TrainingSchedule
+from jobs.training_settings import TrainingSettings
 from operators.bundle import Bundle, load_bundle
 from operators.bundle_manifest import MANIFEST, read_manifest, sha256_of
 from operators.lake_row import LakeSettings
 from operators.retrain_policy import RetrainPolicy, RetrainRequest, RetrainSettings, request_of
+from operators.segments.literals import DAY
 from schemas.errors import HeadraceError
 from schemas.records import POOL, DriftAlert
 
@@ -250,6 +254,22 @@ def test_a_disk_that_takes_no_request_costs_no_bundle(
     HandledRequests(tmp_path / "models").add(asked(1))
     assert "cannot be written" in caplog.text
     assert asked(1) not in HandledRequests(tmp_path / "models")
+
+
+def test_what_the_schedule_asks_for_is_answered_and_answers_what_drift_asked_until_then(
+    file: Path, models: Path
+) -> None:
+    settings = Settings(model=ModelSection(bundle=models / "1"), retrain=RetrainSettings(cool_down=1_000))
+    retrainer = retrainer_of(file, models, lambda: settings)
+    scheduled = TrainingSchedule(7 * DAY, models, lambda: 0).request()
+    assert retrainer.why_not(scheduled) is None
+    assert retrainer.answer(scheduled).accepted
+    last = read_manifest(models / "2").data.last
+    for each in (retrainer, retrainer_of(file, models, lambda: settings)):
+        assert each.why_not(scheduled) is None
+        assert "2 is newer" in (each.why_not(asked(last)) or "")
+        assert "retrain.cool_down" in (each.why_not(asked(last + 999)) or "")
+        assert each.why_not(asked(last + 1_000)) is None
 
 
 def test_without_a_bundle_in_force_the_blend_is_the_measure(file: Path, tmp_path: Path) -> None:

@@ -16,10 +16,11 @@ from jobs.cli import build
 from jobs.factorise import FactorSettings, ItemFactors
 from jobs.plain_stream import PlainStream
 from jobs.train_ranker import RankerSettings
-from jobs.training import Training, TrainingSettings
+from jobs.training import Training
 from jobs.training_events import NothingToLearnError, read_training_events, split
 from jobs.training_report import TrainingReport
 from jobs.training_set import FutureSeenError, ListSampler
+from jobs.training_settings import TrainingSettings
 from operators.bundle import load_bundle
 from operators.feature_plan import UnknownFeatures
 from operators.features import FEATURES
@@ -276,6 +277,10 @@ def test_the_command_prints_a_report_for_machines(file: Path, tmp_path: Path) ->
     report = json.loads(result.stdout)
     assert report["name"] == "shop/3"
     assert [tried["ranker"] for tried in report["tried"]] == ["blend", "network 32-16", "3 networks 32-16"]
+    assert [split["split"] for split in report["splits"]][:2] == [
+        "later events",
+        "users left out of training",
+    ]
     with np.load(tmp_path / "lists.npz") as kept:
         assert tuple(kept["features"]) == FEATURES
         assert len(kept["train_hits"]) == report["lists"]
