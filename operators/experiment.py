@@ -42,7 +42,7 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
     off: tuple[str, ...] = ()
     candidates: dict[str, int] = {}
     blend: dict[str, float] | None = None
-    explore: dict[str, float] = {}
+    explore: dict[str, int | float] = {}
     description: str = ""
 
     def __post_init__(self) -> None:

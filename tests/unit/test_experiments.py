@@ -117,12 +117,23 @@ def test_the_salt_draws_the_variant_and_a_new_name_with_it_keeps_everybody_where
 def test_a_variant_changes_the_settings_that_it_names_and_no_others() -> None:
     usual = RankSettings(length=7)
     other = Variant(
-        off=("similar",), candidates={"again": 9}, blend={"covisit": 3.0}, explore={"share": 0.1}
+        off=("similar",),
+        candidates={"again": 9},
+        blend={"covisit": 3.0},
+        explore={"share": 0.1, "few_sessions": 3},
     ).applied(usual)
     assert (other.candidates.similar, other.candidates.again) == (0, 9)
     assert other.candidates.session_knn == usual.candidates.session_knn
     assert other.blend == {**usual.blend, "covisit": 3.0}
     assert (other.explore.share, other.explore.first_places, other.length) == (0.1, 8, 7)
+    assert other.explore.few_sessions == 3
+    assert (
+        made(variants={"a": {}, "b": {"explore": {"first_places": 5}}})
+        .variants["b"]
+        .applied(usual)
+        .explore.first_places
+        == 5
+    )
     assert Variant().applied(usual) == usual
 
 
