@@ -79,9 +79,10 @@ class ListSampler:
         factors_until: int = 0,
         sequence: SequenceModel | None = None,
         autoencoder: SequenceModel | None = None,
+        at_session_end: bool = True,
     ) -> None:
         self._stream = stream
-        self._gap = stream.step.session_gap
+        self._gap = stream.step.session_gap if at_session_end else 0
         self._next_visit = settings.next_visit
         self._neighbours = FactorNeighbours(
             factors.item_ids, factors.neighbours, factors.neighbour_scores, factors.factors

@@ -129,9 +129,9 @@ def test_no_list_is_of_a_user_who_is_left_out_and_nothing_shared_learns_of_them(
     learned: list[Event] = []
     sample, learn = ListSampler.sample, PlainStream.learn
 
-    def sample_and_tell(self: ListSampler, event: Event) -> None:
+    def sample_and_tell(self: ListSampler, event: Event, bought_at: int) -> None:
         sampled.append(event)
-        sample(self, event)
+        sample(self, event, bought_at)
 
     def learn_and_tell(self: PlainStream, event: Event) -> object:
         learned.append(event)
