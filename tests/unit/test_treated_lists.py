@@ -51,7 +51,6 @@ SPEAKING = [source for source in SOURCES if source != "embedded"]
 BOTH = {"weight": 1.0, "off": ["trending", "covisit"], "candidates": {"again": 9, "similar": 30}}
 CHANGES: dict[str, dict[str, Any]] = {
     **{f"{source} off": {"off": [source]} for source in SPEAKING},
-    "fewer of some": {"candidates": {"session_knn": 1, "covisit": 1, "similar": 1}},
     "several": BOTH,
     "blend": {"blend": {"trending": 3.0, "covisit": 0.0}},
     "explore": {"explore": {"share": 0.0}},
