@@ -133,11 +133,12 @@ def show(
         for reason, found in sorted(summary.reasons.items(), key=lambda each: -each[1].letters):
             first, last = recorded_time(found.first), recorded_time(found.last)
             table.add_row(reason, f"{found.letters:,}", first, last, escape(found.detail))
-            if found.attributes:
-                counted = sorted(found.attributes.items(), key=lambda each: -each[1])
-                names = ", ".join(f"{name} {letters:,}" for name, letters in counted)
-                table.add_row("", "", "", "", escape(names))
         out.print(table)
+    for reason, found in summary.reasons.items():
+        if found.attributes:
+            named = sorted(found.attributes.items(), key=lambda each: -each[1])
+            names = ", ".join(f"{name} {times:,}" for name, times in named)
+            out.print(escape(f"{reason}: {names}"))
     out.print(f"{summary.letters:,} dead letters on {summary.topic}")
     if summary.unreadable:
         out.print(f"{summary.unreadable:,} records there are no dead letters")

@@ -226,7 +226,7 @@ def test_what_was_refused_is_told_on_every_view_with_what_goes_on_and_goes_when_
     assert not tab.is_visible("#refused"), "nothing was refused"
     shop.redis.hset(shop.keys.stats(WORKERS), "rank-7", time.time_ns() // 1_000_000)
     reading = WorkerModels(
-        at=time.time_ns() // 1_000_000 + 60_000,
+        at=time.time_ns() // 1_000_000 + 3_600_000,  # lives as long as the test takes
         serve=SlotReading(
             model="shop/1", version=7, refused="shop/2: golden row 7 differs", refused_at=HISTORY
         ),
