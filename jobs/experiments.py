@@ -195,6 +195,7 @@ def in_force(chosen: Settings) -> tuple[Experiment, ...]:
 def told(experiment: Experiment) -> dict[str, Any]:
     """An experiment for machines, as the body of a control message with its name and version.
 
+    >>> from operators.experiment import experiment_of
     >>> tried = experiment_of("quiet", {"variants": {"as_is": {}, "without": {"off": ["trending"]}}})
     >>> told(tried)["variants"]["without"]
     {'weight': 1.0, 'off': ['trending'], 'candidates': {}, 'blend': None, 'explore': {}, 'description': ''}

@@ -94,10 +94,12 @@ def toml_of(rule: ContextRule) -> str:
 
 
 def _said(value: Any) -> Any:
-    """A table without what is not given in it."""
+    """A table without what is not given in it, as TOML would give it."""
+    if isinstance(value, tuple):
+        return list(value)
     if not isinstance(value, dict):
         return value
-    return {name: each for name, each in value.items() if each not in (None, [], (), {})}
+    return {name: _said(each) for name, each in value.items() if each not in (None, [], (), {})}
 
 
 def _toml(value: Any) -> str:
