@@ -198,7 +198,7 @@ def told(experiment: Experiment) -> dict[str, Any]:
     >>> from operators.experiment import experiment_of
     >>> tried = experiment_of("quiet", {"variants": {"as_is": {}, "without": {"off": ["trending"]}}})
     >>> told(tried)["variants"]["without"]
-    {'weight': 1.0, 'off': ['trending'], 'candidates': {}, 'blend': None, 'explore': {}, 'description': ''}
+    {'weight': 1.0, 'off': ('trending',), 'candidates': {}, 'blend': None, 'explore': {}, 'description': ''}
     """
     built: dict[str, Any] = msgspec.to_builtins(experiment)
     return built
