@@ -48,32 +48,42 @@ def fill_sources(scores: Floats, begin: int, stop: int, start: Ints, out: Floats
     """2 · S + 1 columns for the S sources from `begin` up to `stop`: each one's score, each one's rank, how many of
     them name the item."""
     sources = stop - begin
-    places = np.empty(RANK_STEPS, np.int32)
+    places = np.zeros((sources, RANK_STEPS), np.int32)
+    named = np.zeros(sources, np.int32)
     for user in range(len(start) - 1):
         first, end = start[user], start[user + 1]
+        # Row by row, as scores and features lie in memory; a step's count is in the rank's place until it is known.
         for row in range(first, end):
-            out[row, 2 * sources] = 0.0
-        for source in range(sources):
-            places[:] = 0
-            named = 0
-            for row in range(first, end):
+            count = 0.0
+            for source in range(sources):
                 score = scores[row, begin + source]
                 out[row, source] = score
                 if score > 0.0:
-                    places[min(int(score * (RANK_STEPS - 1)), RANK_STEPS - 1)] += 1
-                    named += 1
-                    out[row, 2 * sources] += 1.0
+                    step = min(int(score * (RANK_STEPS - 1)), RANK_STEPS - 1)
+                    places[source, step] += 1
+                    named[source] += 1
+                    count += 1.0
+                    out[row, sources + source] = step
+                else:
+                    out[row, sources + source] = -1.0
+            out[row, 2 * sources] = count
+        for source in range(sources):
+            if named[source] == 0:
+                continue
             above = 0
             for step in range(RANK_STEPS - 1, -1, -1):  # a step's count becomes the number of items above it
-                here = places[step]
-                places[step] = above
+                here = places[source, step]
+                places[source, step] = above
                 above += here
-            for row in range(first, end):
-                score = scores[row, begin + source]
+        for row in range(first, end):
+            for source in range(sources):
+                step = out[row, sources + source]
                 rank = 0.0
-                if score > 0.0:
-                    rank = 1.0 - places[min(int(score * (RANK_STEPS - 1)), RANK_STEPS - 1)] / named
+                if step >= 0.0:
+                    rank = 1.0 - places[source, int(step)] / named[source]
                 out[row, sources + source] = rank
+        places[:] = 0
+        named[:] = 0
 
 
 @compiled
@@ -126,9 +136,11 @@ def fill_categories(
     out: Floats,
 ) -> None:
     """3 columns: share of the top-level category, share of the recent items, likeness to the last item."""
+    of_recent = np.empty(recent.shape[1], category.dtype)
     for user in range(len(start) - 1):
         known = 0
         while known < recent.shape[1] and recent[user, known] >= 0:
+            of_recent[known] = category[recent[user, known]]
             known += 1
         last = recent[user, 0]
         for row in range(start[user], start[user + 1]):
@@ -138,9 +150,9 @@ def fill_categories(
                 if top >= 0 and favourite[user, k] == top:
                     share = favourite_weight[user, k]
             same = 0
-            for place in range(known):
-                if here != NO_CATEGORY and category[recent[user, place]] == here:
-                    same += 1
+            if here != NO_CATEGORY:
+                for place in range(known):
+                    same += of_recent[place] == here
             likeness = 0.0
             if known > 0 and here != NO_CATEGORY:
                 if category[last] == here:
