@@ -13,8 +13,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, Self, get_args, get_type_hints
-from urllib.parse import urlsplit
+from typing import Annotated, Any, get_args, get_type_hints
 
 from pydantic import (
     BaseModel,
@@ -23,12 +22,13 @@ from pydantic import (
     SecretStr,
     ValidationError,
     field_validator,
-    model_validator,
     with_config,
 )
 from pydantic_core import PydanticCustomError
 
 from infra.home import home
+from jobs.settings_fields import STRICT, AtLeastOne, Port, check_url
+from jobs.settings_kafka import KafkaSection
 from jobs.settings_refusal import refusal
 from jobs.settings_sources import Layers, SettingsError, add_file, add_options, add_variables, settings_file
 from operators.affinity import AffinitySettings
@@ -40,7 +40,6 @@ from operators.drift import DriftSettings
 from operators.experiment import Experiment
 from operators.experiments import experiments_of_file
 from operators.ingest_settings import IngestSettings
-from operators.kafka_access import KafkaAccess
 from operators.lake_row import LakeSettings
 from operators.persona import PersonaSettings
 from operators.rank_settings import RankSettings
@@ -58,11 +57,6 @@ from operators.user_step import StepSettings
 from udfs.worker_settings import PublishSettings
 
 __all__ = ["FlinkSection", "KafkaSection", "PageSection", "RedisSection", "Settings", "SettingsError", "load"]
-
-Port = Annotated[int, Field(ge=1, le=65535)]
-AtLeastOne = Annotated[int, Field(ge=1)]
-
-STRICT = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 def strict(kind: Any) -> None:
@@ -95,107 +89,6 @@ for _section in (
     strict(_section)
 
 
-def _check_url(url: str, schemes: tuple[str, ...]) -> None:
-    """Refuse what is no URL of these schemes, or has a port that is none."""
-    begins = " or ".join(f"{scheme}://" for scheme in schemes)
-    if not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
-        raise PydanticCustomError("scheme", "give a URL that begins with {begins}", {"begins": begins})
-    try:
-        _ = urlsplit(url).port
-    except ValueError as error:
-        raise PydanticCustomError("port", "{error}", {"error": str(error)}) from None
-
-
-def _refuse_access(name: str, protocol: str, fitting: str, *, given: bool) -> NoReturn:
-    """Refuse a setting that does not go with the protocol, be it given or missing."""
-    if given:
-        text = "{name} is of no use with security_protocol {protocol}: set that to {fitting}, or leave {name} out"
-    else:
-        text = "security_protocol {protocol} needs {name}"
-    raise PydanticCustomError("access", text, {"name": name, "protocol": protocol, "fitting": fitting})
-
-
-class KafkaSection(BaseModel):
-    """Kafka: where it is, and the names of its topics."""
-
-    model_config = STRICT
-
-    brokers: str = "127.0.0.1:9092"
-    """Bootstrap servers: `host:port`, several joined by commas."""
-    port: Port | None = None
-    """Port of the broker that `up` starts; none: 9092 if that is free, else a free one."""
-    partitions: AtLeastOne = 2
-    """Partitions of the topics that `up` creates."""
-    retention_mib: AtLeastOne = 1024
-    """What a partition of a local topic keeps at most."""
-    future_hours: AtLeastOne = 24
-    """Records further ahead of the broker's clock are refused by the local events topic."""
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    """How the brokers are spoken to: encrypted with SSL, with a user name and password with SASL."""
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
-    """How one signs in with SASL."""
-    sasl_username: str | None = None
-    """Who signs in with SASL."""
-    sasl_password: SecretStr | None = None
-    ssl_cafile: Path | None = None
-    """PEM file of the authorities whose certificates brokers may have; none: those of the system and of Java."""
-    ssl_certfile: Path | None = None
-    """PEM file of our own certificate and its key, where brokers ask for one."""
-    registry: str | None = None
-    """URL of a schema registry; set, messages in Confluent's framing are taken too."""
-    events: str = "headrace.events"
-    catalog: str = "headrace.catalog"
-    control: str = "headrace.control"
-    control_status: str = "headrace.control-status"
-    recommendations: str = "headrace.recommendations"
-    segment_changes: str = "headrace.segment-changes"
-    drift: str = "headrace.drift"
-    dead_letters: str = "headrace.dead-letters"
-
-    @model_validator(mode="after")
-    def _one_way_to_sign_in(self) -> Self:
-        protocol = self.security_protocol
-        sasl = {name: getattr(self, name) for name in ("sasl_mechanism", "sasl_username", "sasl_password")}
-        with_sasl = protocol.startswith("SASL_")
-        for name, value in sasl.items():
-            if (value is not None) != with_sasl:
-                _refuse_access(name, protocol, "SASL_SSL or SASL_PLAINTEXT", given=value is not None)
-        for name in ("ssl_cafile", "ssl_certfile"):
-            file = getattr(self, name)
-            if file is not None and not protocol.endswith("SSL"):
-                _refuse_access(name, protocol, "SSL or SASL_SSL", given=True)
-            if file is not None and not file.is_file():
-                raise PydanticCustomError(
-                    "file", "{name} {file} is no file", {"name": name, "file": str(file)}
-                )
-        return self
-
-    def access(self) -> KafkaAccess:
-        """How clients reach Kafka: not to be printed, it holds the password."""
-        password = self.sasl_password
-        return KafkaAccess(
-            brokers=self.brokers,
-            protocol=self.security_protocol,
-            mechanism=self.sasl_mechanism,
-            username=self.sasl_username,
-            password=None if password is None else password.get_secret_value(),
-            ca_file=None if self.ssl_cafile is None else str(self.ssl_cafile.resolve()),
-            certificate_file=None if self.ssl_certfile is None else str(self.ssl_certfile.resolve()),
-        )
-
-    @field_validator("registry")
-    @classmethod
-    def _fit_to_be_quoted(cls, url: str | None) -> str | None:
-        if url is None:
-            return None
-        if "@" in url:  # dead letters quote the address
-            raise PydanticCustomError(
-                "password_in_url", "give the registry's address without user and password"
-            )
-        _check_url(url, ("http", "https"))
-        return url
-
-
 class RedisSection(BaseModel):
     """Redis: where lists, segments and profiles are published."""
 
@@ -214,7 +107,7 @@ class RedisSection(BaseModel):
     def _without_password(cls, url: str) -> str:
         if "@" in url or "password=" in url:
             raise PydanticCustomError("password_in_url", "leave the password out and set redis.password")
-        _check_url(url, ("redis", "rediss", "unix"))
+        check_url(url, ("redis", "rediss", "unix"))
         return url
 
 
