@@ -48,11 +48,9 @@ class TimedWorker(RankWorker):
         self.lists += sum(message is not None for message in log)
         return log
 
-    def _values(
-        self, user: UserState, at: int, ranked: RankedList, slots: Mapping[str, SlotList]
-    ) -> UserValues:
+    def _values(self, user: UserState, ranked: RankedList, slots: Mapping[str, SlotList]) -> UserValues:
         began = time.perf_counter()
-        values = super()._values(user, at, ranked, slots)
+        values = super()._values(user, ranked, slots)
         self._in_values += time.perf_counter() - began
         return values
 

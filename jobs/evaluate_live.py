@@ -116,8 +116,7 @@ class LiveTrial:
             Ranker(self._stream.shelf, settings.rank, bundle, self._stream.step),
             users,
         )
-        ends = settings.refresh.at_session_end
-        plain = HeadraceList(items, self._stream, settings.rank, bundle, ends=ends)
+        plain = HeadraceList(items, self._stream, settings.rank, bundle)
         self.trial = Prequential([plain, same, self.live], items, parts.live[0].time)
 
     def take_history(self) -> None:

@@ -90,14 +90,7 @@ def recommenders(
         else:
             made.append(
                 HeadraceList(
-                    items,
-                    stream,
-                    each.rank,
-                    each.bundle,
-                    each.name,
-                    leads=leads,
-                    filled=each.filled,
-                    ends=settings.refresh.at_session_end,
+                    items, stream, each.rank, each.bundle, each.name, leads=leads, filled=each.filled
                 )
             )
             leads = False

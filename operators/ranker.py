@@ -28,7 +28,6 @@ from operators.shelf import Shelf
 from operators.treatment import Treated
 from operators.user_batch import UserBatch
 from operators.user_step import StepSettings
-from operators.visit_votes import for_next_visit
 from schemas.state import UserState
 
 NO_BUNDLE = "blend"
@@ -121,7 +120,6 @@ class Ranker:
         self._settings = settings
         self._bundle = bundle
         self._blend = blend_of(settings.blend)
-        self._gap = step.session_gap
         self._factors = (
             FactorNeighbours.none()
             if bundle is None
@@ -193,14 +191,7 @@ class Ranker:
 
     def find(self, users: UserBatch, barred: BarredItems) -> Candidates:
         """The candidates of a batch. Hold the shelf's lock."""
-        found = self._finder.find(users, barred)
-        by_blend = None
-        if self.is_trained:
-            # It has learned from what sources say by themselves.
-            if users.treated is None:
-                return found
-            by_blend = users.treated.by_blend
-        return for_next_visit(found, users, self._gap, self._settings.next_visit, by_blend)
+        return self._finder.find(users, barred)
 
     def scored(self, users: UserBatch, candidates: Candidates) -> Scored:
         """The candidates with the trained ranker's scores, or the blend's. Hold the shelf's lock."""
