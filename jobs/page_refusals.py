@@ -83,7 +83,9 @@ class Refusals:
 
     def shown(self) -> list[Shown]:
         """The newest refusals, the newest first."""
-        found = sorted((*self._told.copy().values(), *self._by_workers), key=lambda each: -each.at)
+        # Of those of one moment, what was told last comes first.
+        told = reversed((*self._by_workers, *self._told.copy().values()))
+        found = sorted(told, key=lambda each: -each.at)
         return [msgspec.to_builtins(each) for each in found[:SHOWN]]
 
     async def keep(self, feed: Feed) -> None:
