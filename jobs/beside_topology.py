@@ -19,9 +19,11 @@ ALERTS = (
 )
 """Drift alerts, and requests for a training, which have a key."""
 
-UPDATES = """insert into model_updates select publish_models(`model`, table_row, figures) from beside
-    where `model` is not null"""
-"""Tables and figures of the models, and which ranking model is to serve, to Redis."""
+# With the columns of dead letters Flink would make one sink of both: `id` keeps the uid of theirs.
+UPDATES = """insert into messages (topic, id, payload) select '{control_status}', cast(null as string), refusal from (
+    select publish_models(`model`, table_row, figures) as refusal from beside where `model` is not null)
+    where refusal is not null"""
+"""Tables and figures of the models, and which ranking model is to serve, to Redis; what workers refuse, to Kafka."""
 
 
 def learn_beside(
@@ -43,8 +45,7 @@ def learn_beside(
         .name("models and detectors")
     )
     tables.create_temporary_view("beside", tables.from_data_stream(step))
-    tables.execute_sql("create temporary table model_updates (written int) with ('connector' = 'blackhole')")
     tables.create_temporary_system_function(
         "publish_models",
-        udf(PublishModels(worker), result_type=DataTypes.INT(), func_type="pandas", deterministic=False),
+        udf(PublishModels(worker), result_type=DataTypes.BYTES(), func_type="pandas", deterministic=False),
     )

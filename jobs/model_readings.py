@@ -14,14 +14,11 @@ from jobs.settings import ModelSection, Settings
 from operators.model_reference import ModelRecord, Slot
 from schemas.errors import HeadraceError
 from schemas.redis_keys import RedisKeys
-from schemas.stats import WORKERS
-from schemas.worker_models import FIELD, WorkerModels, decode_models
+from schemas.worker_models import WorkerModels
+from udfs.models_told import models_told
 from udfs.reference_side import stored_references
 
 logger = logging.getLogger(__name__)
-
-SILENT_AFTER_MS = 15_000
-"""A worker that has told nothing for so long has stopped: it tells its models every 5 s."""
 
 
 class RedisUnreachable(HeadraceError):  # noqa: N818 (an answer, told as one line)
@@ -38,14 +35,7 @@ class ModelReadings(msgspec.Struct, frozen=True):
 def read_models(client: Any, names: RedisKeys, now: int) -> ModelReadings:
     """What Redis holds; `now` is the wall clock in ms."""
     records = {record.slot: record for record in stored_references(client, names)}
-    known = sorted(name.decode() for name in client.hkeys(names.stats(WORKERS)))
-    told = {name: decode_models(client.hget(names.stats(name), FIELD)) for name in known}
-    living = {
-        name: models
-        for name, models in told.items()
-        if models is not None and now - models.at <= SILENT_AFTER_MS
-    }
-    return ModelReadings(records, living)
+    return ModelReadings(records, models_told(client, names, now))
 
 
 def ask_redis(settings: Settings, now: int) -> ModelReadings:

@@ -12,7 +12,6 @@ import msgspec
 from redis.asyncio import Redis
 
 from jobs.flink_rest import EventRate, FlinkAway, FlinkRest, JobReading
-from jobs.model_readings import SILENT_AFTER_MS
 from jobs.page_catalogue import Catalogue
 from jobs.page_feed import Feed
 from jobs.page_view import Shown, read_profile
@@ -20,26 +19,12 @@ from jobs.worker_figures import WorkerFigures
 from operators.ranker import NO_BUNDLE
 from schemas.redis_keys import RedisKeys
 from schemas.stats import RECENT, RECENT_LENGTH, WORKERS
-from schemas.worker_models import FIELD, WorkerModels, decode_models
+from schemas.worker_models import FIELD, WorkerModels, living_models
 from schemas.worker_reading import worker_reading
 
 EVERY_S = 1.0
 HISTORY = 180
 SHOWN_USERS = 14
-
-
-def living_models(hashes: Mapping[str, Mapping[bytes, bytes]], now: int) -> dict[str, WorkerModels]:
-    """What the workers that live tell of their models, of their hashes.
-
-    >>> living_models({"rank-1": {}}, now=0)
-    {}
-    """
-    told = {worker: decode_models(fields.get(FIELD.encode())) for worker, fields in hashes.items()}
-    return {
-        worker: models
-        for worker, models in told.items()
-        if models is not None and now - models.at <= SILENT_AFTER_MS
-    }
 
 
 class SharedFigures:
@@ -106,7 +91,7 @@ class SharedFigures:
         whole = {
             name: fields for name, fields in zip(workers, hashes, strict=True) if isinstance(fields, dict)
         }
-        living = living_models(whole, now)
+        living = living_models({name: fields.get(FIELD.encode()) for name, fields in whole.items()}, now)
         self._hear(living)
         figures = {
             "at": now,

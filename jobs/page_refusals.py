@@ -13,6 +13,7 @@ from jobs.page_view import Shown
 from operators.attribute_refusals import PROFILE_UPDATE
 from operators.control import ControlStatus
 from operators.ranker import NO_BUNDLE
+from operators.worker_refusals import by_worker
 from schemas.worker_models import SlotReading, WorkerModels
 
 SHOWN = 20
@@ -98,6 +99,8 @@ class Refusals:
             await asyncio.sleep(EVERY_S)
 
     def _take(self, status: ControlStatus, at: int) -> None:
+        if by_worker(status):
+            return  # the workers' readings say it with what goes on, and when it is over
         if status.applied:
             self._clear(status)
             return

@@ -96,7 +96,7 @@ def build(tables: StreamTableEnvironment, plan: Plan) -> None:
     attach_item_side(
         tables,
         *statistics_statements(plan),
-        UPDATES,
+        UPDATES.format(control_status=plan.step.control_status_topic),
         f"insert into messages (topic, payload) select '{plan.step.dead_letters_topic}', letter"
         " from (select publish_items(message, part, place, ts) as letter"
         f" from configuration where topic = '{plan.step.catalog_topic}' and message is not null)"

@@ -43,8 +43,9 @@ def key_of(control: Control) -> str:
 class ControlStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a control message: a JSON message of the control-status topic.
 
-    `host` names the machine where a bundle was refused: elsewhere it may be in force. Records that are refused are
-    told there too (`operators.attribute_refusals`): `refused` is how many.
+    `host` names the machine where a bundle was refused, and of a model or a context rule the rank worker that did
+    (`operators.worker_refusals`): elsewhere it may be in force. Records that are refused are told there too
+    (`operators.attribute_refusals`): `refused` is how many.
     """
 
     v: int = 1

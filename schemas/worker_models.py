@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 FIELD = "models"
 """The field of the worker's hash."""
+
+SILENT_AFTER_MS = 15_000
+"""A worker that has told nothing for so long has stopped: it tells its models every 5 s."""
 
 READING_VERSION = 1
 
@@ -77,3 +82,17 @@ def decode_models(stored: bytes | None) -> WorkerModels | None:
     except msgspec.DecodeError:
         return None
     return reading if reading.v <= READING_VERSION else None
+
+
+def living_models(stored: Mapping[str, bytes | None], now: int) -> dict[str, WorkerModels]:
+    """The readings of the workers that live, of what each has in its field; `now` is the wall clock in ms.
+
+    >>> living_models({"rank-1": None, "rank-2": b"no reading"}, now=0)
+    {}
+    """
+    told = {worker: decode_models(reading) for worker, reading in stored.items()}
+    return {
+        worker: models
+        for worker, models in told.items()
+        if models is not None and now - models.at <= SILENT_AFTER_MS
+    }

@@ -10,10 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 from jobs.flink_rest import EventRate, FlinkAway, FlinkRest, JobReading
-from jobs.page_figures import living_models
 from jobs.worker_figures import WINDOW_MS, WorkerFigures
 from schemas.stats import Histogram
-from schemas.worker_models import ShadowReading, SlotReading, WorkerModels, encode_models
+from schemas.worker_models import ShadowReading, SlotReading, WorkerModels, encode_models, living_models
 from schemas.worker_reading import WorkerReading, worker_reading
 
 
@@ -145,9 +144,9 @@ def test_an_address_that_is_not_http_is_refused() -> None:
         FlinkRest("file:///etc/passwd")
 
 
-def told(at: int, model: str | None, refused: str | None = None) -> dict[bytes, bytes]:
+def told(at: int, model: str | None, refused: str | None = None) -> bytes:
     models = WorkerModels(at=at, serve=SlotReading(model=model, refused=refused), shadow=ShadowReading())
-    return {b"models": encode_models(models), b"at": b"5"}
+    return encode_models(models)
 
 
 def test_of_models_living_workers_alone_are_asked() -> None:
@@ -155,7 +154,8 @@ def test_of_models_living_workers_alone_are_asked() -> None:
         "a": told(20_000, "shop/2"),
         "b": told(19_000, "shop/1", "golden row 7"),
         "c": told(1_000, "old/1"),
-        "d": {b"at": b"5"},
+        "d": None,
+        "e": b"no reading",
     }
     living = living_models(workers, now=20_000)
     assert {name: models.serve.model for name, models in living.items()} == {"a": "shop/2", "b": "shop/1"}

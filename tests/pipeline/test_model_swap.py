@@ -184,4 +184,15 @@ def test_workers_refuse_a_broken_bundle_and_serve_on(first: Shop, tmp_path: Path
     assert "golden row 7" in why
     first.lists_name("shop/1")
     first.model("rollback")
+
+    def told() -> list[dict[str, Any]]:
+        statuses = map(json.loads, first.live.read(first.live.topics.control_status))
+        return [each for each in statuses if each["kind"] == "model" and each["name"] == "serve"]
+
+    [refusal] = first.live.until(told, "the refusal is on the control-status topic")
+    [worker] = first.model("list")["workers"]
+    assert refusal == {
+        "v": 1, "kind": "model", "name": "serve", "version": held + 1, "applied": False, "reason": why, "host": worker
+    }  # fmt: skip
     first.lists_name("shop/1")
+    assert told() == [refusal]

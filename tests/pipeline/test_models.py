@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import csv
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
 
 from infra.redis import RedisServer
+from jobs.spool import spooled_parts
 from operators.bundle_reference import BundleReference
 from operators.model_records import CategoryAffinities
 from operators.shelf_records import decode_records
@@ -17,6 +23,8 @@ from operators.stream_models import BUYS, ENGAGES
 from schemas.codec import CONTROLS
 from schemas.records import Control
 from schemas.redis_keys import RedisKeys
+from schemas.worker_models import ShadowReading, SlotReading, WorkerModels
+from udfs.figures import Figures
 from udfs.item_side import FIELD
 from udfs.model_rows import decode_row, table_key
 from udfs.model_side import figures_key
@@ -28,8 +36,8 @@ CALM = {"effect": "bury", "items": {"tags": ["loud"]}}
 NAMES = RedisKeys()
 
 
-def train(redis_url: str) -> None:
-    """Run the models' part of the job over generated examples, in this process."""
+def train(redis_url: str, spool: Path) -> None:
+    """Run the models' part of the job over generated examples, in this process. What is for Kafka comes to `spool`."""
     from pyflink.common import Row, Types
 
     from infra import jars, java
@@ -68,21 +76,40 @@ def train(redis_url: str) -> None:
         StreamDriftSettings(), PooledDriftSettings(), RetrainSettings(), "headrace.drift", "headrace.control"
     )
     learn_beside(tables, BesideFunction(ModelStepFunction(settings), watch), WorkerSettings(redis_url))
+    tables.execute_sql(
+        f"""create temporary table messages (topic string, id string, payload bytes) with (
+        'connector' = 'filesystem', 'path' = '{spool.as_uri()}', 'format' = 'csv')"""
+    )
     statements = tables.create_statement_set()
-    statements.add_insert_sql(UPDATES)
+    statements.add_insert_sql(UPDATES.format(control_status="headrace.control-status"))
     statements.execute().wait()
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> redis.Redis:
-    """Redis after the run."""
-    with RedisServer(run=tmp_path_factory.mktemp("redis")) as server:
+def spool(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the run leaves its messages for Kafka."""
+    return tmp_path_factory.mktemp("messages")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, spool: Path) -> Iterator[redis.Redis]:
+    """Redis after the run. Two workers had refused a model before."""
+    with (
+        RedisServer(run=tmp_path_factory.mktemp("redis")) as server,
+        redis.Redis.from_url(server.url) as client,
+    ):
+        for worker in ("rank-a", "rank-b"):
+            refused = SlotReading(version=6, refused="golden row 7")
+            soon = time.time_ns() // 1_000_000 + 3_600_000  # lives as long as the run takes
+            Figures(client, NAMES, worker).tell_models(
+                WorkerModels(at=soon, serve=refused, shadow=ShadowReading())
+            )
         ran = subprocess.run(
-            [sys.executable, __file__, server.url], capture_output=True, text=True, timeout=280, check=False
-        )
+            [sys.executable, __file__, server.url, str(spool)],
+            capture_output=True, text=True, timeout=280, check=False,
+        )  # fmt: skip
         assert ran.returncode == 0, ran.stderr[-3_000:]
-        with redis.Redis.from_url(server.url) as client:
-            yield client
+        yield client
 
 
 def test_each_models_figures_are_in_redis(trained: redis.Redis) -> None:
@@ -114,6 +141,18 @@ def test_which_model_is_to_serve_and_context_rules_come_to_redis_beside_them(tra
     assert [told for told in announced if not isinstance(told, CategoryAffinities)] == [record, rule]
 
 
+def test_what_workers_refused_is_a_control_status_and_every_other_row_is_none(
+    trained: redis.Redis, spool: Path
+) -> None:
+    rows = [row for part in spooled_parts(spool) for row in csv.reader(part.read_text("utf-8").splitlines())]
+    [(topic, key, status)] = rows
+    assert (topic, key) == ("headrace.control-status", "")
+    assert json.loads(base64.b64decode(status)) == {
+        "v": 1, "kind": "model", "name": "serve", "version": 6, "applied": False, "reason": "golden row 7",
+        "host": "rank-a",
+    }  # fmt: skip
+
+
 def test_every_shelf_hears_of_the_tables(trained: redis.Redis) -> None:
     told = [each for _, fields in trained.xrange(NAMES.shelf) for each in decode_records(fields[FIELD])]
     rows = {(row.model, row.last): row for row in told if isinstance(row, CategoryAffinities)}
@@ -127,4 +166,4 @@ def test_every_shelf_hears_of_the_tables(trained: redis.Redis) -> None:
 
 if __name__ == "__main__":
     sys.path.pop(0)
-    train(sys.argv[1])
+    train(sys.argv[1], Path(sys.argv[2]))

@@ -11,6 +11,7 @@ from jobs.page_refusals import KEPT, SHOWN, Refusals
 from operators.attribute_refusals import AttributeRefusals
 from operators.attributes import BadAttributes
 from operators.control import ControlStatus
+from operators.worker_refusals import WorkerRefusals
 from schemas.worker_models import RuleRefusal, ShadowReading, SlotReading, WorkerModels
 
 
@@ -95,6 +96,24 @@ def test_workers_that_refuse_the_same_are_one_line_that_names_them_and_goes_with
     assert [each["hosts"] for each in told.shown()] == [["rank-a"], ["rank-a", "rank-b"], ["rank-b"]]
     told.take_workers({"rank-a": WorkerModels(at=90, serve=SlotReading(), shadow=ShadowReading())})
     assert told.shown() == []
+
+
+def test_what_a_worker_refused_is_one_line_though_the_topic_tells_it_too() -> None:
+    told = refusals()
+    rule = RuleRefusal(name="calm", version=3, why="17 rules are in force with this one", at=70)
+    serve = SlotReading(model="shop/1", version=7, refused="golden row 7", refused_at=50)
+    living = {"rank-a": WorkerModels(at=90, serve=serve, shadow=ShadowReading(), rules=[rule])}
+    for each in WorkerRefusals().news(living, most=10):
+        told.take_status(msgspec.json.encode(each), at=80)
+    told.take_workers(living)
+    assert words(told) == [
+        ("rule", "calm", "17 rules are in force with this one", "the rules in force go on"),
+        ("model", "to rank with", "golden row 7", "lists go on with shop/1"),
+    ]
+    told.take_workers({})
+    assert told.shown() == [], "the topic's word goes with the worker's"
+    told.take_status(status("rule", "calm", 4, "a boost of 9"), at=90)
+    assert [each["reason"] for each in told.shown()] == ["a boost of 9"], "the job's own refusals are shown"
 
 
 def test_however_many_are_refused_few_are_kept_and_shown() -> None:
