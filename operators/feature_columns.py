@@ -48,42 +48,41 @@ def fill_sources(scores: Floats, begin: int, stop: int, start: Ints, out: Floats
     """2 · S + 1 columns for the S sources from `begin` up to `stop`: each one's score, each one's rank, how many of
     them name the item."""
     sources = stop - begin
-    places = np.zeros((sources, RANK_STEPS), np.int32)
-    named = np.zeros(sources, np.int32)
+    most = 0
+    for user in range(len(start) - 1):
+        most = max(most, start[user + 1] - start[user])
+    places = np.zeros((sources, RANK_STEPS + 1), np.int32)
+    steps = np.empty((sources, most), np.int32)
+    rank_of = np.empty(most + 1, np.float64)
     for user in range(len(start) - 1):
         first, end = start[user], start[user + 1]
-        # Row by row, as scores and features lie in memory; a step's count is in the rank's place until it is known.
+        # Nothing here is decided by a branch that would be guessed wrongly half of the time: what a source does not
+        # name is counted in a step of its own.
         for row in range(first, end):
-            count = 0.0
+            count = 0
             for source in range(sources):
                 score = scores[row, begin + source]
                 out[row, source] = score
-                if score > 0.0:
-                    step = min(int(score * (RANK_STEPS - 1)), RANK_STEPS - 1)
-                    places[source, step] += 1
-                    named[source] += 1
-                    count += 1.0
-                    out[row, sources + source] = step
-                else:
-                    out[row, sources + source] = -1.0
+                named = score > 0.0
+                step = min(int(score * (RANK_STEPS - 1)), RANK_STEPS - 1) if named else RANK_STEPS
+                places[source, step] += 1
+                steps[source, row - first] = step
+                count += named
             out[row, 2 * sources] = count
         for source in range(sources):
-            if named[source] == 0:
-                continue
+            listed = end - first - places[source, RANK_STEPS]
+            for above in range(listed):
+                rank_of[above] = 1.0 - above / listed
+            rank_of[listed] = 0.0
             above = 0
             for step in range(RANK_STEPS - 1, -1, -1):  # a step's count becomes the number of items above it
                 here = places[source, step]
                 places[source, step] = above
                 above += here
-        for row in range(first, end):
-            for source in range(sources):
-                step = out[row, sources + source]
-                rank = 0.0
-                if step >= 0.0:
-                    rank = 1.0 - places[source, int(step)] / named[source]
-                out[row, sources + source] = rank
+            places[source, RANK_STEPS] = listed
+            for row in range(first, end):
+                out[row, sources + source] = rank_of[places[source, steps[source, row - first]]]
         places[:] = 0
-        named[:] = 0
 
 
 @compiled
