@@ -136,7 +136,7 @@ def show(
         out.print(table)
     for reason, found in summary.reasons.items():
         if found.attributes:
-            named = sorted(found.attributes.items(), key=lambda each: -each[1])
+            named = sorted(found.attributes.items(), key=lambda each: (-each[1], each[0]))
             names = ", ".join(f"{name} {times:,}" for name, times in named)
             out.print(escape(f"{reason}: {names}"))
     out.print(f"{summary.letters:,} dead letters on {summary.topic}")

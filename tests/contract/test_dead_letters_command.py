@@ -136,7 +136,7 @@ def test_letters_of_bad_attributes_are_counted_by_the_attribute_that_they_name(t
     reasons = told("list")["reasons"]
     assert reasons["bad_attributes"]["attributes"] == {"age": 2, "size": 1, "record": 1}
     assert "attributes" not in reasons["not_avro"]
-    assert "age 2, size 1, record 1" in dead_letters("list").stdout
+    assert "age 2, record 1, size 1" in dead_letters("list").stdout
 
 
 def test_an_empty_topic_has_no_letters(topics: Topics) -> None:
