@@ -51,7 +51,7 @@ def check(file: File, as_json: options.AsJson = False) -> None:
     if as_json:
         print(json.dumps({"experiments": [each.name for each in found]}))
     else:
-        print(f"{file}: {len(found)} experiments are right, and can run together")
+        print(f"{file}: {len(found)} {'experiment is' if len(found) == 1 else 'experiments are'} right")
 
 
 @app.command("put")

@@ -79,7 +79,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "step.drift.least_rise": "A detection is a drift only if the mean error rose by this much.",
         "refresh.interval": "Least time, in ms, between two lists of a user at rest.",
         "refresh.most_interval": "How far that time may grow under load, in ms.",
-        "refresh.target_delay": "It grows while the median list at once is later than this, in ms.",
+        "refresh.target_delay": "It grows as many times as the median list at once is later than this, in ms.",
         "refresh.share": "Part of one core that a subtask may spend on lists at once.",
         "refresh.burst": "Lists at once that may come together.",
         "refresh.followed": "Users whose last list is remembered by a subtask.",

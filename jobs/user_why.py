@@ -19,6 +19,8 @@ from operators.explanation import ItemReason, SourceShare
 _SHOWN_FEATURES = 4
 """Of each item of a list; of one that is asked for, all are shown."""
 
+_HEADINGS = ("", "item", "score", "why", "sources", "features", "")
+
 
 @app.command("why")
 def why(
@@ -75,18 +77,27 @@ def _tell_list(out: Console, user: str, found: Why) -> None:
 
 
 def _tell_items(out: Console, found: Why) -> None:
-    table = Table("", "item", "score", "why", "sources", "features", "", box=None, header_style="bold")
-    for each in found.items:
-        features = [
-            f"{share.feature} {share.contribution:+.3g}"
-            for share in each.features[:_SHOWN_FEATURES]
-            if share.contribution
-        ]
-        table.add_row(
+    """A row an item, in columns of which the list has something."""
+    rows = [
+        (
             str(each.place), each.item_id, _number(each.score), each.why,
-            "\n".join(map(_source, each.sources)), "\n".join(features), "\n".join(each.notes),
-        )  # fmt: skip
+            "\n".join(map(_source, each.sources)), "\n".join(_weightiest(each)), "\n".join(each.notes),
+        )
+        for each in found.items
+    ]  # fmt: skip
+    told = [column for column in zip(_HEADINGS, *rows, strict=True) if any(column[1:])]
+    table = Table(*(heading for heading, *_ in told), box=None, header_style="bold")
+    for row in zip(*(cells for _, *cells in told), strict=True):
+        table.add_row(*row)
     out.print(table)
+
+
+def _weightiest(reason: ItemReason) -> list[str]:
+    return [
+        f"{share.feature} {share.contribution:+.3g}"
+        for share in reason.features[:_SHOWN_FEATURES]
+        if share.contribution
+    ]
 
 
 def _tell_item(out: Console, reason: ItemReason) -> None:

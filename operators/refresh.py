@@ -16,8 +16,8 @@ from typing import NamedTuple
 class RefreshSettings:
     """How often lists are made. Intervals are in ms.
 
-    The least interval between two lists of a user starts at `interval` and grows up to `most_interval` while
-    lists come later than `target_delay`; it shrinks again while they come sooner. `share` is the part of one core
+    The least interval between two lists of a user is `interval` at rest. While lists come later than `target_delay` it
+    moves to as many times that as they are late, up to `most_interval`. `share` is the part of one core
     that a subtask may spend on leading-edge lists; `followed` bounds how many users' last refresh is
     remembered.
     """
@@ -32,8 +32,8 @@ class RefreshSettings:
 
 _GENTLY_DOWN = 0.8
 _GENTLY_UP = 1.25
-"""By how much the interval changes at most from one look at the delay to the next, about a second later: it
-should neither run away before its effect is seen nor stay long when the load has gone."""
+"""By how much the interval changes at most from one look at the delay to the next, about a second later: the
+effect of the last change is to be seen first."""
 
 
 class Edge(Enum):
@@ -137,11 +137,19 @@ class RefreshPolicy:
         return since or now
 
     def adapt(self, rank_us: float, delay: float) -> None:
-        """Fit budget and interval to what ranking costs (µs a list) and how late lists are (ms)."""
+        """Fit budget and interval to what ranking costs (µs a list) and how late lists are (ms).
+
+        >>> policy = RefreshPolicy(RefreshSettings(interval=200, target_delay=250))
+        >>> for second in range(20):
+        ...     policy.adapt(rank_us=200.0, delay=750.0)
+        >>> round(policy.interval)
+        600
+        """
         settings = self._settings
         if rank_us > 0:
             self.budget.rate = max(10.0, settings.share * 1e6 / rank_us)
-        change = min(max(delay / settings.target_delay, _GENTLY_DOWN), _GENTLY_UP)
+        wanted = settings.interval * max(delay / settings.target_delay, 1.0)
+        change = min(max(wanted / self.interval, _GENTLY_DOWN), _GENTLY_UP)
         self.interval = min(max(self.interval * change, settings.interval), settings.most_interval)
 
     def _follow(self, user: str, followed: _Followed) -> None:

@@ -127,15 +127,22 @@ def test_followed_users_are_bounded_and_the_longest_unheard_gives_way(
     assert list(policy._users) == list(dict.fromkeys(reversed(users)))[:followed][::-1]
 
 
-def test_the_interval_grows_while_lists_are_late_and_comes_back() -> None:
+@pytest.mark.parametrize(("delay", "interval"), [(50.0, 200), (400.0, 200), (900.0, 450), (1e6, 60_000)])
+def test_the_interval_moves_to_as_many_times_its_least_as_lists_are_late(delay: float, interval: int) -> None:
     settings = RefreshSettings(interval=200, most_interval=60_000, target_delay=400)
-    policy = RefreshPolicy(settings)
-    for _ in range(50):
-        policy.adapt(rank_us=100.0, delay=900.0)
-    assert policy.interval == 60_000
-    for _ in range(100):
-        policy.adapt(rank_us=100.0, delay=50.0)
-    assert policy.interval == 200
+    for before in (50.0, 1e9):  # from below, and from above
+        policy = RefreshPolicy(settings)
+        for _ in range(50):
+            policy.adapt(rank_us=100.0, delay=before)
+        for _ in range(50):
+            policy.adapt(rank_us=100.0, delay=delay)
+        assert policy.interval == pytest.approx(interval)
+
+
+def test_the_interval_takes_seconds_to_move() -> None:
+    policy = RefreshPolicy(RefreshSettings(interval=200, target_delay=250))
+    policy.adapt(rank_us=100.0, delay=60_000.0)
+    assert policy.interval == pytest.approx(250)
 
 
 @pytest.mark.parametrize(("rank_us", "rate"), [(100.0, 6_000.0), (300.0, 2_000.0), (1e9, 10.0)])
