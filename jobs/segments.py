@@ -47,9 +47,8 @@ def check(file: RulesFile, as_json: options.AsJson = False) -> None:
     if as_json:
         print(json.dumps({"segments": list(book.rules), "most_bytes": book.most_bytes}))
     else:
-        print(
-            f"{file}: {len(book.rules)} {'segment is' if len(book.rules) == 1 else 'segments are'} right, at most {book.most_bytes:,} bytes a user"
-        )
+        right = "segment is" if len(book.rules) == 1 else "segments are"
+        print(f"{file}: {len(book.rules)} {right} right, at most {book.most_bytes:,} bytes a user")
 
 
 @app.command("list")
