@@ -219,7 +219,8 @@ def test_what_a_stream_does_is_learned_and_told_better_than_by_the_record_alone(
     same = later.rows[:, INPUTS.index("same_as_last")] == 1.0
     said = model.of_rows(later.rows)
     elsewhere = (1.0 - STAYS) / len(CATEGORIES)
-    assert said[same].mean() == pytest.approx(STAYS + elsewhere, abs=0.03)
+    # The curve is fitted to 450 events, whose share has a standard error of .02.
+    assert said[same].mean() == pytest.approx(STAYS + elsewhere, abs=0.05)
     assert said[~same].mean() == pytest.approx(elsewhere, abs=0.02)
 
 
