@@ -7,17 +7,19 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from jobs.factorise import ItemFactors
-from jobs.sequence_onnx import ExportedSequence
 from operators.bundle import Bundle, load_bundle
 from operators.bundle_manifest import (
     AUTOENCODER,
     AUTOENCODER_FORMAT,
+    BOOSTED,
+    BOOSTED_FORMAT,
     BUNDLE_FORMAT,
     FACTORS,
     GOLDEN,
@@ -38,6 +40,13 @@ LIBRARIES = (
     "onnxmltools",
     "onnxruntime",
 )
+
+
+class BesideModel(Protocol):
+    """A model whose output is a feature of the ranker."""
+
+    def save(self, folder: Path) -> None:
+        """Write its files."""
 
 
 class BundleExists(HeadraceError):  # noqa: N818 (named for what it says)
@@ -88,11 +97,11 @@ def write_bundle(
     ranker: bytes | None,
     golden_inputs: npt.NDArray[np.float32],
     golden_outputs: npt.NDArray[np.float32],
-    *models: ExportedSequence | None,
+    *models: BesideModel | None,
 ) -> Bundle:
     """Write a bundle to `folder` and load it again, checked, under that name.
 
-    `models` read users' last items, each with files of its own. The manifest's `format`, `files` and
+    `models` stand beside the ranker, each with files of its own. The manifest's `format`, `files` and
     `libraries` are filled in here. Raises `BundleExists` when the folder is there already, and `BundleRefused`
     when what was written does not load.
     """
@@ -124,6 +133,8 @@ def write_bundle(
 
 def _format(files: Collection[str]) -> int:
     """The earliest that knows of everything in the bundle, so that older releases read what they can."""
+    if BOOSTED in files:
+        return BOOSTED_FORMAT
     if AUTOENCODER in files:
         return AUTOENCODER_FORMAT
     return SEQUENCE_FORMAT if SEQUENCE in files else BUNDLE_FORMAT

@@ -1,4 +1,4 @@
-"""Rankers tried once more with what a model of users' last items says of a candidate, and that model alone."""
+"""Rankers tried once more with what a model beside them says of a candidate, and that model alone."""
 
 from __future__ import annotations
 
@@ -35,12 +35,13 @@ def columns(lists: RankingSet, names: tuple[str, ...], wanted: tuple[str, ...]) 
 
 @dataclass(frozen=True, eq=False)
 class Beside:
-    """A model beside the rankers, as the table calls it, and the `features` that it gives them.
+    """A model beside the rankers, as the table calls it, the µs that it costs a user, and the `features` that it gives
+    them.
 
     The first is its score, by which it is tried alone too, unless another of the same model was already."""
 
     label: str
-    model: ExportedSequence
+    microseconds: float
     features: tuple[str, ...]
     alone: bool = True
 
@@ -57,11 +58,11 @@ def try_with_model(
     """Every ranker of `settings` on the columns `plain` and the model's, of lists with columns `names`, and its score
     alone.
 
-    What they cost a user includes the encoder and the dot products. Without lists to judge by, none.
+    What they cost a user includes what the model does. Without lists to judge by, none.
     """
     if train.lists < 2 or validation.lists == 0:
         return []
-    dear = microseconds(beside.model, len(validation.rows) // validation.lists)
+    dear = beside.microseconds
     groups = []
     if beside.alone:
         fit = beside.features[:1]

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from jobs.autoencoder_settings import AutoencoderSettings
+from jobs.boosted_settings import BoostedSettings
 from jobs.bundle_writer import next_version, refuse_existing
 from jobs.deep import require_torch
 from jobs.deep_recipes import DEEP
@@ -75,6 +76,12 @@ def command(
             "--deep", help=f"Try models of the extra deep too, and {' and '.join(DEEP)} (docs/deep.md)."
         ),
     ] = False,
+    boosted: Annotated[
+        bool,
+        typer.Option(
+            "--boosted", help="Try a boosted model of the user's next category too (docs/ranking.md)."
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", help="The same seed and file give the same model.")] = 7,
     all_users: Annotated[
         bool,
@@ -108,6 +115,7 @@ def command(
         features=tuple(dict.fromkeys([*FEATURES, *(also or [])])),
         sequence=SequenceSettings(seed=seed) if deep else None,
         autoencoder=AutoencoderSettings(seed=seed) if deep else None,
+        boosted=BoostedSettings(seed=seed) if boosted else None,
         rankers=RankerSettings(rankers=names),
         search_minutes=search,
         keep_lists=keep_lists,

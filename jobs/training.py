@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from jobs.bundle_writer import refuse_existing
 from jobs.deep import autoencoder_from, require_torch, sequence_from
-from jobs.deep_rankers import Beside, TriedRankers, columns, try_with_model
+from jobs.deep_rankers import Beside, TriedRankers, columns, microseconds, try_with_model
 from jobs.deep_recipes import left_out
 from jobs.list_files import write_lists
 from jobs.models_read import models_read
@@ -20,11 +20,17 @@ from jobs.training_bundle import span_of, write_trained
 from jobs.training_events import TrainingEvents, read_training_events, split
 from jobs.training_lists import JobRules, factors_of, learned_from, sampled_lists
 from jobs.training_people import VISITORS, People
-from jobs.training_report import TrainingReport, reported, searched_reports
+from jobs.training_report import TrainingReport, category_figures, reported, searched_reports
 from jobs.training_set import TrainingLists
 from jobs.training_settings import ProgressOf, TrainingSettings, untold
 from operators.feature_plan import FeaturePlan, known_features, refuse_unknown
-from operators.features import AUTOENCODER_FEATURES, DEEP_FEATURES, SEQUENCE_FEATURES, SEQUENCE_PROFILE
+from operators.features import (
+    AUTOENCODER_FEATURES,
+    BESIDE_FEATURES,
+    BOOSTED_FEATURES,
+    SEQUENCE_FEATURES,
+    SEQUENCE_PROFILE,
+)
 from operators.ingest_settings import IngestSettings
 from operators.rank_settings import RankSettings
 from operators.shelf import ShelfBounds
@@ -64,11 +70,13 @@ class Training:
         )
         self._people = people
         self._ingest = ingest or IngestSettings()
-        # Those of models beside the ranker come of `--deep` alone, and then beside all others.
-        refuse_unknown(settings.features, known_features(self._rules.step) - set(DEEP_FEATURES), "the ranker")
-        if deep := settings.deep_features:
+        # Those of models beside the ranker come of `--deep` and `--boosted` alone, and then beside all others.
+        refuse_unknown(
+            settings.features, known_features(self._rules.step) - set(BESIDE_FEATURES), "the ranker"
+        )
+        if settings.deep_features:
             require_torch()
-        self._plan = FeaturePlan((*settings.features, *deep), self._rules.step)
+        self._plan = FeaturePlan((*settings.features, *settings.beside_features), self._rules.step)
         self._seconds: dict[str, float] = {}
 
     def run(
@@ -155,6 +163,7 @@ class Training:
             candidates=len(validation.rows) / max(validation.lists, 1),
             tried=[reported(ranker, ranker is chosen) for ranker in tried],
             searched=searches,
+            categories=category_figures(made.boosted),
             left_out=left_out(settings.rankers.rankers, *train.parted(settings.rankers.kept_share)),
             seconds=self._seconds,
         )
@@ -181,12 +190,12 @@ class Training:
             )
             start = self._done("autoencoder", start)
         models = (sequence, autoencoder)
-        train, validation = sampled_lists(
+        train, validation, boosted = sampled_lists(
             data, factors, models, (first, second), self._settings, self._rules, self._plan, progress
         )
         self._done("lists", start)
         return TrainingLists(
-            factors, train, validation, data.events[first].time, data.events[second].time, *models
+            factors, train, validation, data.events[first].time, data.events[second].time, *models, boosted
         )
 
     def _rankers(
@@ -196,15 +205,21 @@ class Training:
         names, plain = self._plan.names, self._settings.features
         train, validation = (columns(lists, names, plain) for lists in (made.train, made.validation))
         groups = [TriedRankers(plain, try_rankers(train, validation, settings, progress))]
+        if validation.lists == 0:
+            return groups
+        candidates = len(validation.rows) // validation.lists
         beside = []
         if made.sequence is not None:
-            profile = (*SEQUENCE_FEATURES, *SEQUENCE_PROFILE)
+            profile, dear = (*SEQUENCE_FEATURES, *SEQUENCE_PROFILE), microseconds(made.sequence, candidates)
             beside += [
-                Beside("sequence", made.sequence, SEQUENCE_FEATURES),
-                Beside("sequence profile", made.sequence, profile, alone=False),
+                Beside("sequence", dear, SEQUENCE_FEATURES),
+                Beside("sequence profile", dear, profile, alone=False),
             ]
         if made.autoencoder is not None:
-            beside.append(Beside("autoencoder", made.autoencoder, AUTOENCODER_FEATURES))
+            dear = microseconds(made.autoencoder, candidates)
+            beside.append(Beside("autoencoder", dear, AUTOENCODER_FEATURES))
+        if made.boosted is not None:
+            beside.append(Beside("boosted category", made.boosted.microseconds, BOOSTED_FEATURES))
         for model in beside:
             groups += try_with_model(made.train, made.validation, names, plain, settings, model, progress)
         return groups

@@ -19,7 +19,12 @@ from jobs.training_report import metrics
 from jobs.training_set import TrainingLists
 from jobs.training_settings import TrainingSettings
 from operators.bundle_manifest import DataSpan, Manifest
-from operators.features import AUTOENCODER_FEATURES, SEQUENCE_FEATURES, SEQUENCE_PROFILE
+from operators.features import (
+    AUTOENCODER_FEATURES,
+    BOOSTED_FEATURES,
+    SEQUENCE_FEATURES,
+    SEQUENCE_PROFILE,
+)
 from operators.held_out import ONE_IN
 from operators.onnx_scorer import OnnxScorer
 
@@ -79,6 +84,7 @@ def write_trained(
         for model, own in (
             (made.sequence, (*SEQUENCE_FEATURES, *SEQUENCE_PROFILE)),
             (made.autoencoder, AUTOENCODER_FEATURES),
+            (None if made.boosted is None else made.boosted.exported, BOOSTED_FEATURES),
         )
     ]
     write_bundle(folder, manifest, made.factors, chosen.graph, inputs, outputs, *models)

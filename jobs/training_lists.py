@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jobs.boosted_replay import BoostedReplay, drawn_places
+from jobs.boosted_training import TrainedBoosted
 from jobs.bought_times import bought_times
 from jobs.factorise import FactorSettings, ItemFactors, factorise, recency_weights
 from jobs.plain_stream import PlainStream
@@ -82,28 +84,38 @@ def sampled_lists(
     rules: JobRules,
     plan: FeaturePlan,
     progress: ProgressOf,
-) -> tuple[RankingSet, RankingSet]:
+) -> tuple[RankingSet, RankingSet, TrainedBoosted | None]:
     """Replay all events; lists of sampled ones between the `cuts` (places in the events), and after the second.
 
     Users who are left out are followed, and teach nothing to what users share. `models` of users' last items are the
-    sequence model and the autoencoder.
+    sequence model and the autoencoder. Where a boosted model of the next category is asked for, it is trained on
+    the way, at the first cut, on examples of the events before.
     """
     (first, second), events = cuts, data.events
-    sampled = np.zeros(len(events), np.bool_)
-    drawn = np.random.default_rng(settings.seed)
-    for low, high, most in ((first, second, settings.lists), (second, len(events), settings.validation)):
-        sampled[low + drawn.choice(high - low, min(most, high - low), replace=False)] = True
+    sampled = drawn_places(
+        len(events),
+        ((first, second, settings.lists), (second, len(events), settings.validation)),
+        settings.seed,
+    )
     stream = PlainStream(data.items, rules.step, rules.statistics, rules.shelf, models=rules.models)
     sequence, autoencoder = (None if model is None else model.model() for model in models)
     sampler = ListSampler(stream, factors, rules.rank, plan, events[first].time, sequence, autoencoder)
     bought = bought_times(events)
+    boosting = None
+    if settings.boosted is not None:
+        boosting = BoostedReplay(stream, rules.rank, settings.boosted, cuts, len(events))
     train: RankingSet | None = None
     for place, event in enumerate(events):
+        if place == first and boosting is not None:
+            progress("boosted categories", 0, None)
+            sampler.use_boosted(boosting.fitted())
         if place == second:
             train = sampler.take()
         if settings.leaves_users_out and held_out(event):
             stream.follow(event)
         else:
+            if boosting is not None:
+                boosting.sample(place, event)
             if sampled[place] and stream.counts(event):
                 sampler.sample(event, int(bought[place]))
             stream.learn(event)
@@ -111,4 +123,4 @@ def sampled_lists(
             stream.catch_up()
             progress("replay", place, len(events))
     assert train is not None, "the second cut lies within the events"
-    return train, sampler.take()
+    return train, sampler.take(), None if boosting is None else boosting.judged()

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from jobs.boosted_training import TrainedBoosted
 from jobs.ranker_search import Searched
 from jobs.train_ranker import TriedRanker
 from jobs.training_splits import SplitFigures
@@ -40,11 +41,24 @@ class SearchedReport(msgspec.Struct, frozen=True, kw_only=True):
     trials: int
 
 
+class CategoryFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """How far what `said` the probability of the next category can be taken at its word, over `pairs` of a user and a
+    category of the set `asked`, before later events."""
+
+    asked: str
+    said: str
+    pairs: int
+    log_loss: float
+    brier: float
+    error: float
+
+
 class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a training; `recall` is the share of validation events whose item was a candidate.
 
-    `left_out` says which ranker could not be tried, and why; it is empty where all were. `splits` are figures of the
-    report on the bundle, where one was made.
+    `left_out` says which ranker could not be tried, and why; it is empty where all were. `categories` judge a
+    boosted model of the next category, where one was trained. `splits` are figures of the report on the bundle, where
+    one was made.
     """
 
     bundle: str
@@ -60,6 +74,7 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     tried: list[TriedReport]
     searched: list[SearchedReport] = []
     left_out: str = ""
+    categories: list[CategoryFigures] = []
     splits: list[SplitFigures] = []
     seconds: dict[str, float]
 
@@ -93,4 +108,20 @@ def searched_reports(searched: Searched) -> list[SearchedReport]:
             ranker=found.label.partition(" ")[0], settings=asdict(found), mrr=round(mrr, 4), trials=trials
         )
         for found, mrr, trials in zip(searched.found, searched.mrr, searched.trials, strict=True)
+    ]
+
+
+def category_figures(boosted: TrainedBoosted | None) -> list[CategoryFigures]:
+    """The figures of a boosted model and of what it is held against; none without one."""
+    return [
+        CategoryFigures(
+            asked=asked,
+            said=each.name,
+            pairs=sum(one.count for one in each.curve),
+            log_loss=round(each.log_loss, 5),
+            brier=round(each.brier, 5),
+            error=round(each.error, 5),
+        )
+        for asked, judged in (() if boosted is None else boosted.judged.items())
+        for each in judged
     ]

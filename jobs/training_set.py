@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from jobs.boosted_training import TrainedBoosted
 from jobs.factorise import ItemFactors
+from jobs.future_seen import FutureSeenError
 from jobs.plain_stream import PlainStream
 from jobs.ranking_set import NEVER, RankingSet
 from jobs.sequence_onnx import ExportedSequence
 from operators.barred_items import BarredItems
+from operators.boosted_affinity import BoostedAffinity
 from operators.candidates import SOURCES, CandidateFinder
 from operators.factor_fold_in import folding
 from operators.factor_neighbours import FactorNeighbours
@@ -21,19 +24,18 @@ from operators.sequence_model import SequenceModel
 from operators.user_batch import UserBatch
 from schemas.records import Event
 
+__all__ = ["FutureSeenError", "ListSampler", "TrainingLists"]
+
 DEFAULT_PLAN = FeaturePlan()
-
-
-class FutureSeenError(ValueError):
-    """A list was about to be made after its event was learned: the model would be trained on the answer."""
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingLists:
     """What is made of events, each part of later ones than the last (event times, ms).
 
-    Item factors and, where asked for, a `sequence` model and an `autoencoder` are from the events before
-    `factors_until`, lists to train on from those until `ranker_until`, and lists to judge by from those after.
+    Item factors and, where asked for, a `sequence` model, an `autoencoder` and a `boosted` model of the next category
+    are from the events before `factors_until`, lists to train on from those until `ranker_until`, and lists to judge by
+    from those after.
     """
 
     factors: ItemFactors
@@ -43,6 +45,7 @@ class TrainingLists:
     ranker_until: int
     sequence: ExportedSequence | None = None
     autoencoder: ExportedSequence | None = None
+    boosted: TrainedBoosted | None = None
 
 
 @dataclass(eq=False)
@@ -88,7 +91,12 @@ class ListSampler:
         self._plan = plan
         self._factors_until = factors_until
         self._models = (sequence, autoencoder)
+        self._boosted: BoostedAffinity | None = None
         self._lists = _Lists()
+
+    def use_boosted(self, model: BoostedAffinity) -> None:
+        """Ask this model of the next category from now on; it comes of events before `factors_until`, too."""
+        self._boosted = model
 
     def sample(self, event: Event, bought_at: int = NEVER) -> None:
         """Make the list that the user would have got just before `event`; keep it if it holds its item.
@@ -129,7 +137,9 @@ class ListSampler:
             if len(hit) == 0:
                 return
             row = self._neighbours.numbered(shelf).row
-            rows = self._plan.rows(candidates, users, shelf, row, self._neighbours.vectors, *self._models)
+            rows = self._plan.rows(
+                candidates, users, shelf, row, self._neighbours.vectors, *self._models, self._boosted
+            )
         lists = self._lists
         lists.hits.append(int(hit[0]))
         lists.strict.append(strict)

@@ -7,10 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jobs.autoencoder_settings import AutoencoderSettings
+from jobs.boosted_settings import BoostedSettings
 from jobs.factorise import FactorSettings
 from jobs.sequence_settings import SequenceSettings
 from jobs.train_ranker import RankerSettings
-from operators.features import AUTOENCODER_FEATURES, FEATURES, SEQUENCE_FEATURES, SEQUENCE_PROFILE
+from operators.features import (
+    AUTOENCODER_FEATURES,
+    BOOSTED_FEATURES,
+    FEATURES,
+    SEQUENCE_FEATURES,
+    SEQUENCE_PROFILE,
+)
 
 ProgressOf = Callable[[str, int, int | None], None]
 """Hears of a stage by name, how much of it is done, and how much there is, where that is known."""
@@ -30,7 +37,7 @@ class TrainingSettings:
     (operators/feature_plan.py). Above 0, `search_minutes` are spent on settings of rankers, on `search_trials` of a
     kind at most. The lists are kept in the file `keep_lists`, where one is named (jobs/list_files.py). With
     `sequence`, a sequence model is trained on the events of the factors, with `autoencoder` an autoencoder of
-    users, and every ranker is tried with each of these too.
+    users, with `boosted` a boosted model of the next category, and every ranker is tried with each of these too.
     With `leaves_users_out`, one user in `ONE_IN` (operators/held_out.py) teaches neither factors nor rankers nor what
     goes together: they are there to judge the bundle by.
     """
@@ -48,6 +55,7 @@ class TrainingSettings:
     keep_lists: Path | None = None
     sequence: SequenceSettings | None = None
     autoencoder: AutoencoderSettings | None = None
+    boosted: BoostedSettings | None = None
     leaves_users_out: bool = False
 
     @property
@@ -55,3 +63,8 @@ class TrainingSettings:
         """What the models of users' last items say, where they are asked for."""
         of_sequence = () if self.sequence is None else (*SEQUENCE_FEATURES, *SEQUENCE_PROFILE)
         return of_sequence if self.autoencoder is None else (*of_sequence, *AUTOENCODER_FEATURES)
+
+    @property
+    def beside_features(self) -> tuple[str, ...]:
+        """What all models beside the ranker say that are asked for."""
+        return self.deep_features if self.boosted is None else (*self.deep_features, *BOOSTED_FEATURES)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.ranker_cost import MOST_MICROSECONDS
-from jobs.training_report import TrainingReport, TriedReport
+from jobs.training_report import CategoryFigures, TrainingReport, TriedReport
 from jobs.training_splits import SplitFigures, names_of
 
 
@@ -43,6 +43,8 @@ def print_report(report: TrainingReport, console: Console) -> None:
         )
     if report.ranker == "blend":
         console.print("No ranker did, so the bundle carries item factors only, and lists go by the blend.")
+    if report.categories:
+        print_categories(report.categories, console)
     if report.splits:
         print_splits(report.splits, console)
     spent = ", ".join(
@@ -55,6 +57,20 @@ def _why_not(tried: TriedReport) -> str:
     if tried.ranker == "blend" or (tried.beats_blend and tried.microseconds <= MOST_MICROSECONDS):
         return ""
     return "too slow" if tried.beats_blend else "within noise"
+
+
+def print_categories(figures: Sequence[CategoryFigures], console: Console) -> None:
+    """A row per set of categories and whatever said how likely they are."""
+    table = Table(title="The category of the next event: how far probabilities can be taken at their word")
+    for heading in ("asked for", "said by", "pairs", "log loss", "Brier score", "calibration error"):
+        table.add_column(heading, justify="left" if heading in ("asked for", "said by") else "right")
+    asked = ""
+    for each in figures:
+        first = "" if each.asked == asked else each.asked
+        told = (f"{figure:.4f}" for figure in (each.log_loss, each.brier, each.error))
+        table.add_row(first, each.said, f"{each.pairs:,}", *told)
+        asked = each.asked
+    console.print(table)
 
 
 def print_splits(splits: Sequence[SplitFigures], console: Console) -> None:

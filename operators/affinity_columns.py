@@ -20,6 +20,12 @@ from operators.user_batch import UserBatch
 from operators.user_step import StepSettings
 from schemas.state import UserState
 
+CountedShares = tuple[Ints, Ints, Floats]
+"""What `counted_shares` gives."""
+
+_AS_IT_IS = np.array([0.0, 1.0, 0.0], np.float64)
+"""The curve that leaves the model's log odds as they are."""
+
 
 class CategoryProbability:
     """Computes the probabilities for users followed with `step`."""
@@ -41,8 +47,28 @@ class CategoryProbability:
             self._curve, catalogue.arrays.category, catalogue.sketches, out,
         )  # fmt: skip
 
+    def of_categories(
+        self,
+        start: Ints,
+        categories: Ints,
+        users: UserBatch,
+        shelf: Shelf,
+        counted: CountedShares,
+        out: Floats,
+    ) -> None:
+        """Write float32[r, 2]: the probability of each of the `categories` int32[r] of m users, bounded by `start`
+        int32[m + 1], and what the user's own model says of it, not calibrated. Hold the shelf's lock."""
+        sketches = shelf.catalogue.sketches
+        weights = self._learner.table([state.affinity.weights for state in users.states])
+        own = np.arange(len(sketches), dtype=np.int32)
+        for column, curve in enumerate((self._curve, _AS_IT_IS)):
+            fill_probability(
+                categories, start, weights, self._learner.factors, *counted, self._least,
+                curve, own, sketches, out[:, column : column + 1],
+            )  # fmt: skip
 
-def counted_shares(states: Sequence[UserState], categories: CodeBook) -> tuple[Ints, Ints, Floats]:
+
+def counted_shares(states: Sequence[UserState], categories: CodeBook) -> CountedShares:
     """Of m users the categories that they are counted in: `begin` int32[m + 1], and between a user's bounds the
     categories' numbers and the logarithms of their shares. Categories that the shelf does not know are left out.
 

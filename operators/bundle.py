@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from operators.boosted_affinity import BoostedAffinity, load_boosted
 from operators.bundle_arrays import read_arrays
 from operators.bundle_manifest import (
     AUTOENCODER,
     AUTOENCODER_ITEMS,
+    BOOSTED,
+    BOOSTED_GOLDEN,
     FACTORS,
     GOLDEN,
     MANIFEST,
@@ -25,7 +28,12 @@ from operators.bundle_manifest import (
     sha256_of,
 )
 from operators.feature_plan import UnknownFeatures, known_features, refuse_unknown
-from operators.features import AUTOENCODER_FEATURES, SEQUENCE_FEATURES, SEQUENCE_PROFILE
+from operators.features import (
+    AUTOENCODER_FEATURES,
+    BOOSTED_FEATURES,
+    SEQUENCE_FEATURES,
+    SEQUENCE_PROFILE,
+)
 from operators.onnx_scorer import OnnxScorer, UnusableGraph
 from operators.sequence_model import SequenceModel, load_sequence
 
@@ -42,7 +50,8 @@ class Bundle:
     `factors` float32[n, F] are L2-normalised rows, one per entry of `item_ids` (all zero for an item with
     too few events). `neighbours` int32[n, k] are the most similar items, best first, as rows of the same
     arrays (-1 where there are no more), and `neighbour_scores` float32[n, k] their cosines. `sequence` and
-    `autoencoder` read users' last items, where the ranker wants to know what comes of that.
+    `autoencoder` read users' last items, and `boosted` says how likely categories are, where the ranker wants to know
+    what comes of that.
     """
 
     manifest: Manifest
@@ -53,6 +62,7 @@ class Bundle:
     scorer: OnnxScorer | None
     sequence: SequenceModel | None = None
     autoencoder: SequenceModel | None = None
+    boosted: BoostedAffinity | None = None
     sha256: str = ""
     """Of the manifest, which names the SHA-256 of every other file."""
 
@@ -60,6 +70,11 @@ class Bundle:
     def name(self) -> str:
         """Name and version, as every list that was ranked with this bundle says."""
         return f"{self.manifest.name}/{self.manifest.version}"
+
+    @property
+    def models(self) -> tuple[SequenceModel | None, SequenceModel | None, BoostedAffinity | None]:
+        """What features are made by beside the shelf, as `FeaturePlan.rows` takes them."""
+        return self.sequence, self.autoencoder, self.boosted
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -99,6 +114,9 @@ def load_bundle(folder: Path | str, known: Collection[str] = known_features()) -
     autoencoder = _model_of(
         folder, manifest, len(item_ids), (AUTOENCODER, AUTOENCODER_ITEMS), AUTOENCODER_FEATURES
     )
+    boosted = None
+    if _wanted(folder, manifest, (BOOSTED, BOOSTED_GOLDEN), BOOSTED_FEATURES, "--boosted"):
+        boosted = load_boosted(folder)
     return Bundle(
         manifest,
         item_ids,
@@ -108,6 +126,7 @@ def load_bundle(folder: Path | str, known: Collection[str] = known_features()) -
         scorer,
         sequence,
         autoencoder,
+        boosted,
         sha256_of(folder / MANIFEST),
     )
 
@@ -116,13 +135,22 @@ def _model_of(
     folder: Path, manifest: Manifest, rows: int, files: tuple[str, str], features: tuple[str, ...]
 ) -> SequenceModel | None:
     """What `features` are made by, where the ranker takes one of them."""
+    return (
+        load_sequence(folder, rows, *files) if _wanted(folder, manifest, files, features, "--deep") else None
+    )
+
+
+def _wanted(
+    folder: Path, manifest: Manifest, files: tuple[str, str], features: tuple[str, ...], option: str
+) -> bool:
+    """Whether the ranker takes one of `features`, which a model in `files` makes that `option` trains."""
     wanted = [name for name in manifest.features if name in features]
     if wanted and not set(files) <= set(manifest.files):
         raise BundleRefused(
             f"{folder}: the ranker wants the feature {wanted[0]!r}, and the manifest names no {files[0]} with"
-            f" {files[1]}; train the bundle again with --deep"
+            f" {files[1]}; train the bundle again with {option}"
         )
-    return load_sequence(folder, rows, *files) if wanted else None
+    return bool(wanted)
 
 
 def _scorer(folder: Path, manifest: Manifest, known: Collection[str]) -> OnnxScorer:

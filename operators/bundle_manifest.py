@@ -18,6 +18,9 @@ SEQUENCE_FORMAT = 2
 AUTOENCODER_FORMAT = 3
 """Of a bundle that holds an autoencoder of users, for the same reason."""
 
+BOOSTED_FORMAT = 4
+"""Of a bundle that holds a boosted model of the next category."""
+
 MANIFEST = "manifest.json"
 RANKER = "ranker.onnx"
 FACTORS = "factors.npz"
@@ -26,6 +29,8 @@ SEQUENCE = "sequence.onnx"
 SEQUENCE_ITEMS = "sequence.npz"
 AUTOENCODER = "autoencoder.onnx"
 AUTOENCODER_ITEMS = "autoencoder.npz"
+BOOSTED = "categories.onnx"
+BOOSTED_GOLDEN = "categories.npz"
 
 RankerKind = Literal["trees", "network", "blend", "stack", "added"]
 """What scores the candidates: gradient-boosted trees, a small neural network, no model at all, several models
@@ -99,9 +104,8 @@ def write_manifest(folder: Path, manifest: msgspec.Struct) -> None:
 
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of the model bundle in `folder`: see `read_checked`."""
-    return read_checked(
-        folder, Manifest, (BUNDLE_FORMAT, SEQUENCE_FORMAT, AUTOENCODER_FORMAT), "headrace train"
-    )
+    formats = (BUNDLE_FORMAT, SEQUENCE_FORMAT, AUTOENCODER_FORMAT, BOOSTED_FORMAT)
+    return read_checked(folder, Manifest, formats, "headrace train")
 
 
 def read_checked(folder: Path, kind: type[Described], formats: Sequence[int], command: str) -> Described:

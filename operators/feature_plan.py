@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.affinity_columns import CategoryProbability
+from operators.boosted_affinity import BoostedAffinity
 from operators.candidates import Candidates
 from operators.features import BLOCKS, FEATURES, Scene
 from operators.profile_columns import profile_block, readable
@@ -76,14 +77,18 @@ class FeaturePlan:
         factors: NDArray[np.float32],
         sequence: SequenceModel | None = None,
         autoencoder: SequenceModel | None = None,
+        boosted: BoostedAffinity | None = None,
     ) -> NDArray[np.float32]:
         """float32[n, len(names)] of n candidates; a row depends on its own user and their candidates alone.
 
         `factors` float32[n, F] are a bundle's item factors and `factor_row` int32[I] the row of each item
         number (-1, or beyond its end: none), as in `FactorArrays`; `sequence` and `autoencoder` are the
-        bundle's models of users' last items, without which their features are 0. The caller holds the shelf's lock.
+        bundle's models of users' last items, `boosted` that of their next category; without them their features
+        are 0. The caller holds the shelf's lock.
         """
-        scene = Scene(candidates, users, shelf, factor_row, factors, sequence, self._probability, autoencoder)
+        scene = Scene(
+            candidates, users, shelf, factor_row, factors, sequence, self._probability, autoencoder, boosted
+        )
         # Of fewer than two rows numpy says that parts of them are contiguous: other types, compiled anew for seconds.
         rows = np.empty((max(len(candidates), 2), self._width), np.float32)
         column = 0

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.affinity_columns import CategoryProbability
+from operators.boosted_affinity import BoostedAffinity
 from operators.candidates import SOURCES, Candidates
 from operators.feature_columns import (
     fill_affinity,
@@ -67,7 +68,14 @@ differ most (jobs/sequence_onnx.py turns the vectors so). All 0 for a user of wh
 AUTOENCODER_FEATURES = ("autoencoder_fit", "autoencoder_share")
 """The same two as `SEQUENCE_FEATURES` of what an autoencoder says, which reads the last items in no order."""
 
+BOOSTED_FEATURES = ("boosted_category",)
+"""How likely the user's next engaging event is in the item's category, by the boosted model of a bundle that holds one
+(operators/boosted_affinity.py)."""
+
 DEEP_FEATURES = (*SEQUENCE_FEATURES, *SEQUENCE_PROFILE, *AUTOENCODER_FEATURES)
+"""All that models beside the ranker say which are trained with torch."""
+
+BESIDE_FEATURES = (*DEEP_FEATURES, *BOOSTED_FEATURES)
 """All that models beside the ranker say: known only to bundles that hold them."""
 
 _NEVER = 9.0
@@ -86,6 +94,7 @@ class Scene:
     sequence: SequenceModel | None
     probability: CategoryProbability
     autoencoder: SequenceModel | None = None
+    boosted: BoostedAffinity | None = None
 
     @cached_property
     def sequence_users(self) -> NDArray[np.float32]:
@@ -193,6 +202,13 @@ def _autoencoder(at: Scene, out: NDArray[np.float32]) -> None:
     fill_sequence(found.item, found.start, at.factor_row, model.numbers, model.vectors, users, out)
 
 
+def _boosted(at: Scene, out: NDArray[np.float32]) -> None:
+    if at.boosted is None:
+        out[:] = 0.0
+        return
+    at.boosted.fill(at.candidates, at.users, at.shelf, at.probability, out)
+
+
 def _stream(at: Scene, out: NDArray[np.float32]) -> None:
     fill_stream(at.candidates, at.users, at.shelf, out)
 
@@ -220,6 +236,7 @@ BLOCKS = (
     Block(PLACE, _place),
     Block(_MORE_SOURCES, _more_sources),
     Block(STREAM_FEATURES, _stream),
+    Block(BOOSTED_FEATURES, _boosted),
 )
 """All features but those that read the profile (operators/profile_columns.py)."""
 
@@ -232,7 +249,7 @@ FEATURES: tuple[str, ...] = (
         name
         for block in BLOCKS
         if block.names not in (_FORMER, _AFFINITY, PLACE, STREAM_FEATURES, _MORE_SOURCES)
-        and block.names[0] not in DEEP_FEATURES
+        and block.names[0] not in BESIDE_FEATURES
         for name in block.names
     ),
     PROFILE + "events",

@@ -210,9 +210,7 @@ class Ranker:
         if bundle is None or not bundle.has_ranker:
             return None
         row = self._factors.numbered(self._shelf).row
-        return self._plan.rows(
-            candidates, users, self._shelf, row, self._factors.vectors, bundle.sequence, bundle.autoencoder
-        )
+        return self._plan.rows(candidates, users, self._shelf, row, self._factors.vectors, *bundle.models)
 
     def _scores(
         self, users: UserBatch, candidates: Candidates, rows: NDArray[np.float32] | None

@@ -94,8 +94,7 @@ class Shadow:
         some = of_users(candidates, sample)
         row = self._factors.numbered(self._shelf).row
         bundle, vectors = self.bundle, self._factors.vectors
-        models = (bundle.sequence, bundle.autoencoder)
-        scores = bundle.score(self._plan.rows(some, users, self._shelf, row, vectors, *models))
+        scores = bundle.score(self._plan.rows(some, users, self._shelf, row, vectors, *bundle.models))
         own = select(self._shelf.catalogue.arrays, some.item, some.start, scores, chosen.shape[1])
         for k in np.flatnonzero(sample):
             shown = candidates.item[chosen[k][chosen[k] >= 0]]

@@ -56,7 +56,11 @@ class CatalogueArrays(NamedTuple):
 
 
 class ShelfCatalogue:
-    """The entries of the items on a shelf. An item without an entry may be shown to anyone."""
+    """The entries of the items on a shelf. An item without an entry may be shown to anyone.
+
+    By a category's number, `sketches` float32[C, 32] are their sketches and `scope_of` int32[C] the numbers of
+    'category:<top level>' (-1: none).
+    """
 
     def __init__(self, most_items: int, most_categories: int, scopes: CodeBook) -> None:
         n = min(SMALLEST, most_items)
@@ -76,6 +80,7 @@ class ShelfCatalogue:
         self.markets = CodeBook(MOST_MARKETS)
         self.categories = CodeBook(most_categories)
         self.sketches = np.zeros((min(256, most_categories), SKETCH_DIM), np.float32)
+        self.scope_of = np.full(len(self.sketches), -1, np.int32)
         self._most_categories = most_categories
         self._entries: dict[int, bytes] = {}
         self._category("?")
@@ -119,6 +124,8 @@ class ShelfCatalogue:
         held.category[number] = self._category(item.category)
         known = item.category != "?"
         held.scope[number] = self.scopes.add("category:" + top_level(item.category)) if known else -1
+        if held.category[number]:  # 0 stands for '?' and for all that found no room
+            self.scope_of[held.category[number]] = held.scope[number]
         held.price[number] = np.nan if item.price is None else item.price
         status = DELETED if item.deleted else 0
         status |= 0 if item.in_stock else OUT_OF_STOCK
@@ -154,14 +161,17 @@ class ShelfCatalogue:
     def nbytes(self) -> int:
         """Bytes of the arrays now held and of the encoded entries."""
         entries = sum(map(len, self._entries.values()))
-        return sum(array.nbytes for array in self.arrays) + self.sketches.nbytes + entries
+        return (
+            sum(array.nbytes for array in self.arrays) + self.sketches.nbytes + self.scope_of.nbytes + entries
+        )
 
     def _category(self, category: str) -> int:
         code = self.categories.add(category)
         if code < 0:
             return 0
         if code >= len(self.sketches):
-            self.sketches = grown(self.sketches, min(2 * len(self.sketches), self._most_categories), 0.0)
+            rows = min(2 * len(self.sketches), self._most_categories)
+            self.sketches, self.scope_of = grown(self.sketches, rows, 0.0), grown(self.scope_of, rows, -1)
         if not self.sketches[code].any():
             self.sketches[code] = item_sketch(category)
         return code

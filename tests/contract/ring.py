@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,9 @@ from operators.shelf import Shelf
 from operators.shelf_records import Popularity
 from schemas.records import Event
 from schemas.state import RecentItem, UserState
+
+if TYPE_CHECKING:
+    from jobs.bundle_writer import BesideModel
 
 GOLDEN = Path(__file__).parent / "golden" / "bundle" / "ring"
 RING = [f"item-{k:02d}" for k in range(12)]
@@ -60,13 +64,12 @@ def walks() -> list[Event]:
     return events
 
 
-def write(version: str, weights: dict[str, float], *models: object) -> None:
+def write(version: str, weights: dict[str, float], *models: BesideModel) -> None:
     """Write the bundle of that version, whose ranker adds up features times their weights, with these models."""
     from jobs.bundle_writer import write_bundle
     from jobs.factorise import FactorSettings, factorise
     from jobs.listwise_network import ListwiseNetwork
     from jobs.ranker_onnx import export_network
-    from jobs.sequence_onnx import ExportedSequence
     from operators.bundle_manifest import DataSpan, Manifest
     from operators.onnx_scorer import OnnxScorer
 
@@ -85,6 +88,5 @@ def write(version: str, weights: dict[str, float], *models: object) -> None:
     manifest = Manifest(name="ring", version=version, created="2026-11-21T00:00:00+00:00", ranker="network",
                         data=span, features=features, files={})  # fmt: skip
     shutil.rmtree(GOLDEN / version, ignore_errors=True)
-    held = [model for model in models if isinstance(model, ExportedSequence)]
     scores = OnnxScorer(graph, len(features)).score(inputs)
-    write_bundle(GOLDEN / version, manifest, factors, graph, inputs, scores, *held)
+    write_bundle(GOLDEN / version, manifest, factors, graph, inputs, scores, *models)

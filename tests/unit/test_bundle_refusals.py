@@ -134,8 +134,10 @@ def test_a_feature_that_this_release_lacks_is_refused_by_name(bundle: Path) -> N
 
 
 def test_a_bundle_of_a_later_format_is_refused_by_number(bundle: Path) -> None:
-    rewrite_manifest(bundle, format=4)
-    with pytest.raises(BundleRefused, match="bundle format 4; this release reads 1, 2 and 3: train it again"):
+    rewrite_manifest(bundle, format=5)
+    with pytest.raises(
+        BundleRefused, match="bundle format 5; this release reads 1, 2, 3 and 4: train it again"
+    ):
         load_bundle(bundle, FEATURES)
 
 

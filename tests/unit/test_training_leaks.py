@@ -14,6 +14,7 @@ from jobs.training_set import FutureSeenError, ListSampler
 from operators.feature_plan import FeaturePlan, known_features
 from operators.rank_settings import RankSettings
 from schemas.records import Context, Event
+from tests.unit.made_boosted import drawn_boosted
 
 TRAFFIC = Traffic(events=1_200, users=20, items=120, per_second=0.01)
 EVENTS = sorted(events_of(TRAFFIC), key=lambda event: event.time)
@@ -30,6 +31,7 @@ def item_factors() -> ItemFactors:
 
 
 FACTORS = item_factors()
+BOOSTED = drawn_boosted().model()
 
 
 def learned(events: list[Event]) -> PlainStream:
@@ -41,6 +43,7 @@ def learned(events: list[Event]) -> PlainStream:
 
 def rows_of(stream: PlainStream, event: Event) -> npt.NDArray[np.float32]:
     sampler = ListSampler(stream, FACTORS, RankSettings(), FeaturePlan(NAMES))
+    sampler.use_boosted(BOOSTED)
     sampler.sample(event)
     return sampler.take().rows
 
@@ -129,6 +132,7 @@ def test_when_what_came_will_be_bought_is_kept_beside_the_list_and_in_no_feature
     place, stream = before
     event = EVENTS[place]
     sampler = ListSampler(stream, FACTORS, RankSettings(), FeaturePlan(NAMES))
+    sampler.use_boosted(BOOSTED)
     sampler.sample(event, event.time + 5)
     made = sampler.take()
     assert made.bought_at.tolist() == [event.time + 5]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from jobs.bench_events import Traffic, events_of, items_of
 from jobs.bench_plain import PlainLoop, PlainSettings
 from jobs.bench_rank import NOWHERE
+from jobs.boosted_training import ExportedBoosted
 from jobs.bundle_writer import write_bundle
 from jobs.factorise import FactorSettings, ItemFactors, factorise
 from jobs.listwise_network import ListwiseNetwork
@@ -24,6 +25,7 @@ from operators.rank_settings import RankSettings
 from operators.refresh_request import LEADING, RefreshRequest, encode_request
 from schemas.codec import RECOMMENDATIONS, encode_event
 from schemas.records import Recommendation
+from tests.unit.made_boosted import drawn_boosted
 from tests.unit.made_sequence import drawn_autoencoder, drawn_sequence
 from udfs.worker_settings import WorkerSettings
 
@@ -49,7 +51,7 @@ def weighing_all() -> bytes:
     return export_network(ListwiseNetwork((weights,), (np.zeros(1, np.float32),)))
 
 
-def bundle(folder: Path, factors: ItemFactors, *models: ExportedSequence) -> OnnxScorer:
+def bundle(folder: Path, factors: ItemFactors, *models: ExportedSequence | ExportedBoosted) -> OnnxScorer:
     graph = weighing_all()
     scorer = OnnxScorer(graph, len(NAMES))
     golden = np.random.default_rng(4).random((4, len(NAMES))).astype(np.float32)
@@ -76,7 +78,8 @@ def test_a_row_of_training_is_the_row_that_the_job_makes_of_the_same_user_at_the
 ) -> None:
     factors = item_factors()
     models = [draw(len(factors.item_ids), unknown=20) for draw in (drawn_sequence, drawn_autoencoder)]
-    scorer = bundle(tmp_path / "all" / "1", factors, *models)
+    boosted = drawn_boosted()
+    scorer = bundle(tmp_path / "all" / "1", factors, *models, boosted)
     job = PlainLoop(
         items_of(TRAFFIC),
         PlainSettings(worker=WorkerSettings(NOWHERE, bundle=str(tmp_path / "all" / "1")), lists=False),
@@ -84,6 +87,7 @@ def test_a_row_of_training_is_the_row_that_the_job_makes_of_the_same_user_at_the
     stream = PlainStream(items_of(TRAFFIC))
     loaded = [model.model() for model in models]
     sampler = ListSampler(stream, factors, RankSettings(), FeaturePlan(NAMES), 0, *loaded)
+    sampler.use_boosted(boosted.model())
     # The job compares texts anew in the background.
     for shelf in (stream.shelf, job.worker.shelf):
         shelf.settle()
