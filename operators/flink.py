@@ -29,9 +29,11 @@ from operators.idle_clock import IdleClock
 from operators.ingest import Ingest
 from operators.item_facts import NOTHING_KNOWN
 from operators.lake_row import LakeRows, drawn_id
+from operators.next_visit import NextVisits
 from operators.pressure import Pressure
 from operators.refresh import Edge, RefreshPolicy, RefreshSettings
 from operators.refresh_request import (
+    ENDED,
     FINAL,
     FORGET,
     LEADING,
@@ -96,6 +98,8 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         self._ingest = Ingest(settings.ingest, book, self._category_of)
         self._policy = RefreshPolicy(settings.refresh)
         self._quiet = RefreshPolicy(RefreshSettings(interval=QUIET_MS, followed=settings.refresh.followed))
+        gap = settings.following.step.session_gap if settings.refresh.at_session_end else 0
+        self._visits = NextVisits(gap, settings.refresh.followed)
         self._waking = Waking(self._clock, settings.refresh.followed)
         self._pressure = Pressure(settings.pressure) if settings.pressure else None
         self._lake = LakeRows(settings.lake) if settings.lake.folder else None
@@ -256,12 +260,16 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
     def _wake(self, timers: TimerService, user: UserState, time: int, now: int) -> None:
         """Have the user looked at again when time alone may change something."""
         live = not self._backfill.is_history(time)
-        due = self._following.next_due(user)
+        due = self._next_due(user, time)
         event_time, wall = self._waking.timers(user.uid, due, now, live=live)
         if event_time is not None:
             timers.register_event_time_timer(event_time)
         if wall is not None:
             timers.register_processing_time_timer(wall)
+
+    def _next_due(self, user: UserState, now: int) -> int | None:
+        """When (event time, ms) something is to happen without an event after `now`; None: never."""
+        return self._visits.next_due(user, now, self._following.next_due(user))
 
     def _wall_timer(
         self, timers: TimerService, user: UserState, stored: bytes, timestamp: int, now: int
@@ -283,7 +291,7 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
                 yield _request(user, stored, self._quiet.fired(user.uid, now), QUIET)
             elif self._policy.waits(user.uid, timestamp) or not (looked or self._is_known(user.uid)):
                 self._counts.trailing.inc()
-                yield _request(user, stored, self._policy.fired(user.uid, now), TRAILING)
+                yield _request(user, stored, self._policy.fired(user.uid, now), self._late_edge(user, now))
 
     def _is_known(self, uid: str) -> bool:
         return self._policy.knows(uid) or self._quiet.knows(uid)
@@ -293,21 +301,31 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         self._waking.fired(user.uid, to)
         transitions = self._following.advance(user, to)
         self._wake(timers, user, to, now)
-        if not transitions:
+        ended = self._visits.take(user, to)
+        if not (transitions or ended):
             return
         state = encode_state(user)
-        self._state.update(state)
-        yield from self._asides.segments(user.uid, transitions)
-        if not self._backfill.is_history(transitions[-1].at):
-            edge, due = self._quiet.ask(user.uid, now, now)
-            if edge is Edge.LEADING:
-                yield _request(user, state, now, QUIET)
-            elif edge is Edge.TRAILING:
-                timers.register_processing_time_timer(due)
+        if transitions:
+            self._state.update(state)
+            yield from self._asides.segments(user.uid, transitions)
+        if self._backfill.is_history(transitions[-1].at if transitions else to):
+            return
+        policy, kind = (self._policy, ENDED) if ended else (self._quiet, QUIET)
+        edge, due = policy.ask(user.uid, now, now)
+        if edge is Edge.LEADING:
+            yield _request(user, state, now, kind)
+        elif edge is Edge.TRAILING:
+            timers.register_processing_time_timer(due)
+
+    def _late_edge(self, user: UserState, now: int) -> int:
+        """What is asked for when an interval ends: the session may have ended meanwhile."""
+        end = self._visits.end(user)
+        come = end if end is not None and self._waking.has_come(end, now) else self._clock.latest
+        return ENDED if self._visits.take_over(user, come) else TRAILING
 
     def _look(self, timers: TimerService, user: UserState, now: int) -> Iterator[Row]:
         """Bring a user up to what is due, if it has come by the wall clock; else look again later."""
-        due = self._following.next_due(user)
+        due = self._next_due(user, user.last)
         if due is None or self._backfill.waits(user.uid):
             return
         if self._waking.has_come(due, now):
@@ -321,7 +339,8 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         state = encode_state(user)
         self._state.update(state)
         self._wake(timers, user, self._backfill.until, now)
-        yield _request(user, state, now, TRAILING)
+        over = self._visits.take_over(user, self._backfill.until)
+        yield _request(user, state, now, ENDED if over else TRAILING)
 
     def _lake_cells(self, event: Event, user: UserState, followed: Followed) -> Cells:
         if self._lake is None:

@@ -17,7 +17,8 @@ class RefreshSettings:
     """How often lists are made. Intervals are in ms.
 
     The least interval between two lists of a user starts at `interval` and grows up to `most_interval` while
-    lists come later than `target_delay`; it shrinks again while they come sooner. `share` is the part of one core
+    lists come later than `target_delay`; it shrinks again while they come sooner. With `at_session_end` a list
+    is made as well when a session is over, for the next visit. `share` is the part of one core
     that a subtask may spend on leading-edge lists; `followed` bounds how many users' last refresh is
     remembered.
     """
@@ -28,6 +29,7 @@ class RefreshSettings:
     share: float = 0.6
     burst: int = 200
     followed: int = 200_000
+    at_session_end: bool = True
 
 
 _GENTLY_DOWN = 0.8
