@@ -160,6 +160,8 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
             if user.n == 1:
                 timers.register_event_time_timer(END_OF_TIME)
         else:
+            if followed.outcome.changes_list:
+                self._visits.replaced(user.uid)
             self._wake(timers, user, event.time, now)
             if not self._backfill.is_history(event.time):
                 request = self._ask(timers, event, user, state, now, followed)
@@ -269,15 +271,23 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
 
     def _next_due(self, user: UserState, now: int) -> int | None:
         """When (event time, ms) something is to happen without an event after `now`; None: never."""
-        return self._visits.next_due(user, now, self._following.next_due(user))
+        other = self._following.next_due(user)
+        end = self._visits.next_due(user, now)
+        if end is None or self._backfill.is_history(end):
+            return other
+        return end if other is None else min(end, other)
 
     def _wall_timer(
         self, timers: TimerService, user: UserState, stored: bytes, timestamp: int, now: int
     ) -> Iterator[Row]:
         """A timer of the wall clock: of a cut-over, or of a list, a profile or a look at the user."""
-        looked = self._waking.set_for(user.uid, timestamp) and not self._backfill.waits(user.uid)
+        is_live = not self._backfill.waits(user.uid)
+        looked = self._waking.set_for(user.uid, timestamp) and is_live
+        listed = self._policy.waits(user.uid, timestamp) and is_live
         # Whose latest event is history is looked at as anybody is, once brought to the cut-over.
-        moment = Moment.NOT_OURS if looked else self._backfill.fired(user.uid, timestamp, user.last, now)
+        moment = (
+            Moment.NOT_OURS if looked or listed else self._backfill.fired(user.uid, timestamp, user.last, now)
+        )
         if moment is Moment.CUT_OVER:
             yield from self._cut_over(timers, user, now)
         elif moment is Moment.AGAIN:
@@ -289,9 +299,8 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
                 stored = encode_state(user)
             if self._quiet.waits(user.uid, timestamp):
                 yield _request(user, stored, self._quiet.fired(user.uid, now), QUIET)
-            elif self._policy.waits(user.uid, timestamp) or not (looked or self._is_known(user.uid)):
-                self._counts.trailing.inc()
-                yield _request(user, stored, self._policy.fired(user.uid, now), self._late_edge(user, now))
+            if listed or not (looked or self._is_known(user.uid)):
+                yield from self._late_list(timers, user, stored, now)
 
     def _is_known(self, uid: str) -> bool:
         return self._policy.knows(uid) or self._quiet.knows(uid)
@@ -301,27 +310,35 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         self._waking.fired(user.uid, to)
         transitions = self._following.advance(user, to)
         self._wake(timers, user, to, now)
-        ended = self._visits.take(user, to)
-        if not (transitions or ended):
+        if self._visits.take(user, to) and not self._backfill.is_history(to):
+            moment = self._policy.ask_at_leisure(user.uid, now)
+            if moment is not None:
+                timers.register_processing_time_timer(moment)
+        if not transitions:
             return
         state = encode_state(user)
-        if transitions:
-            self._state.update(state)
-            yield from self._asides.segments(user.uid, transitions)
-        if self._backfill.is_history(transitions[-1].at if transitions else to):
-            return
-        policy, kind = (self._policy, ENDED) if ended else (self._quiet, QUIET)
-        edge, due = policy.ask(user.uid, now, now)
-        if edge is Edge.LEADING:
-            yield _request(user, state, now, kind)
-        elif edge is Edge.TRAILING:
-            timers.register_processing_time_timer(due)
+        self._state.update(state)
+        yield from self._asides.segments(user.uid, transitions)
+        if not self._backfill.is_history(transitions[-1].at):
+            edge, due = self._quiet.ask(user.uid, now, now)
+            if edge is Edge.LEADING:
+                yield _request(user, state, now, QUIET)
+            elif edge is Edge.TRAILING:
+                timers.register_processing_time_timer(due)
 
-    def _late_edge(self, user: UserState, now: int) -> int:
-        """What is asked for when an interval ends: the session may have ended meanwhile."""
+    def _late_list(self, timers: TimerService, user: UserState, stored: bytes, now: int) -> Iterator[Row]:
+        """A list whose time has come; one for the next visit where the session has ended meanwhile."""
+        if (later := self._policy.put_off(user.uid, now)) is not None:
+            timers.register_processing_time_timer(later)
+            return
+        self._counts.trailing.inc()
         end = self._visits.end(user)
         come = end if end is not None and self._waking.has_come(end, now) else self._clock.latest
-        return ENDED if self._visits.take_over(user, come) else TRAILING
+        edge = ENDED if self._visits.take_over(user, come) else TRAILING
+        if edge == TRAILING and not self._is_known(user.uid):
+            # A timer of before a restart, after which neither clock knows yet whether the session is over.
+            self._wake(timers, user, user.last, now)
+        yield _request(user, stored, self._policy.fired(user.uid, now), edge)
 
     def _look(self, timers: TimerService, user: UserState, now: int) -> Iterator[Row]:
         """Bring a user up to what is due, if it has come by the wall clock; else look again later."""
@@ -350,6 +367,7 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
     def _forget(self, user: UserState, now: int) -> Iterator[Row]:
         self._state.clear()
         self._drift_state.clear()
+        self._visits.replaced(user.uid)
         self._counts.accepted.inc()
         left = [Transition(segment, False, user.last, 0) for segment in user.segments]
         yield from self._asides.segments(user.uid, left)

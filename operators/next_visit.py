@@ -29,17 +29,20 @@ def list_time(user: UserState, now: int, gap: int) -> int:
 class NextVisits:
     """When a list is due because a session is over: pauses of more than `gap` ms end it; 0: no list is due.
 
-    Event time and the wall clock both tell of an end, and a list is made once: of so many users at most, the last
-    ones, it is remembered.
+    Event time and the wall clock both tell of an end, and a list is made once, until another takes its place. Of
+    `followed` users at most, the last ones, it is remembered. Nobody has one of whom no item is known, since it would
+    be the list that they have, and no bot.
 
-    >>> from schemas.state import Session
+    >>> from schemas.state import RecentItem, Session
     >>> ann = UserState("ann", born=0, last=1_000, session=Session(number=1, start=0, last=1_000))
+    >>> ann.recent.append(RecentItem.of("mug", 1_000, "view", "Home"))
     >>> visits = NextVisits(gap=500, followed=10)
-    >>> visits.next_due(ann, 1_000, other=None), visits.next_due(ann, 1_000, other=1_200)
-    (1501, 1200)
-    >>> visits.take(ann, 1_500), visits.take(ann, 1_501), visits.take(ann, 1_501)
-    (False, True, False)
-    >>> visits.next_due(ann, 1_000, other=None)
+    >>> visits.next_due(ann, 1_000), visits.take(ann, 1_500), visits.take(ann, 1_501), visits.take(ann, 1_501)
+    (1501, False, True, False)
+    >>> visits.next_due(ann, 1_000) is None
+    True
+    >>> visits.replaced("ann"); visits.next_due(ann, 1_000)
+    1501
     """
 
     def __init__(self, gap: int, followed: int) -> None:
@@ -49,14 +52,21 @@ class NextVisits:
 
     def end(self, user: UserState) -> int | None:
         """When the user's session is over; None where no list is due then."""
-        return end_of(user.session, self._gap) if self._gap else None
+        if not self._gap or not user.recent or user.traffic.marks:
+            return None
+        return end_of(user.session, self._gap)
 
-    def next_due(self, user: UserState, now: int, other: int | None) -> int | None:
-        """The end of the user's session if it is after `now` and has no list, or `other`, whichever comes first."""
+    def next_due(self, user: UserState, now: int) -> int | None:
+        """The end of the user's session if it is after `now` and has no list."""
         end = self.end(user)
-        if end is None or end <= now or self._made.get(user.uid) == end:
-            return other
-        return end if other is None else min(end, other)
+        return None if end is None or end <= now or self._made.get(user.uid) == end else end
+
+    def replaced(self, uid: str) -> None:
+        """An event asks for a list, which takes the place of the one for the next visit.
+
+        It need not have lengthened the session: one that comes late may lie within it.
+        """
+        self._made.pop(uid, None)
 
     def take(self, user: UserState, now: int) -> bool:
         """Whether the session ends at event time `now` and has no list yet; it counts as made from then on."""
@@ -69,9 +79,13 @@ class NextVisits:
         return True
 
     def take_over(self, user: UserState, now: int | None) -> bool:
-        """Whether the session had ended by event time `now`: a list made now is the one for the next visit."""
+        """Whether the session had ended by event time `now`, or a clock told so: the list is for the next visit."""
         end = self.end(user)
-        if end is None or now is None or now < end:
+        if end is None:
+            return False
+        if self._made.get(user.uid) == end:
+            return True
+        if now is None or now < end:
             return False
         self.take(user, end)
         return True

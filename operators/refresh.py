@@ -49,12 +49,20 @@ class Edge(Enum):
     """Nothing: a timer that will cover this event is set already."""
 
 
+LEISURE = 10_000
+"""ms that a list nobody waits for is put off: an event of the user that comes meanwhile makes it needless."""
+
+
 class _Followed(NamedTuple):
-    """When the last list was asked for, when the next is due (0: none waits), since when it is wanted."""
+    """When the last list was asked for, when the next is due (0: none waits), since when it is wanted.
+
+    At leisure: no event asked for it, and nobody waits for it.
+    """
 
     last: int
     due: int
     since: int
+    at_leisure: bool = False
 
 
 _NEW = _Followed(0, 0, 0)
@@ -105,8 +113,8 @@ class RefreshPolicy:
 
     def ask(self, user: str, now: int, since: int) -> tuple[Edge, int]:
         """What an event of `user`, processed at `now` and sent at `since`, asks for, and when (ms)."""
-        last, due, _ = self._users.get(user, _NEW)
-        if due > now:
+        last, due, _, at_leisure = self._users.get(user, _NEW)
+        if due > now and not at_leisure:
             return Edge.COVERED, due
         ready = last + int(self.interval)
         if ready <= now:
@@ -116,6 +124,32 @@ class RefreshPolicy:
             ready = now + int(self.interval)
         self._follow(user, _Followed(last, ready, since))
         return Edge.TRAILING, ready
+
+    def ask_at_leisure(self, user: str, now: int) -> int | None:
+        """Ask for a list that no event wants and that may wait: when a timer is to be set (ms), None where one is.
+
+        The next event of the user takes its place.
+
+        >>> policy = RefreshPolicy(RefreshSettings(interval=200))
+        >>> policy.ask_at_leisure("ann", 1_000), policy.ask_at_leisure("ann", 1_050)
+        (11000, None)
+        >>> policy.ask("ann", 1_100, 1_100), policy.waits("ann", 11_000)
+        ((<Edge.LEADING: 1>, 1100), False)
+        """
+        last, due, _, _ = self._users.get(user, _NEW)
+        if due > now:
+            return None
+        return self._put_off(user, last, now)
+
+    def put_off(self, user: str, now: int) -> int | None:
+        """The timer of `user` fired: when to set the next (ms) if the list may wait and the budget is spent, else None.
+
+        Lists that events ask for at once have had the budget first.
+        """
+        last, _, _, at_leisure = self._users.get(user, _NEW)
+        if not at_leisure or self.budget.take(now):
+            return None
+        return self._put_off(user, last, now)
 
     def waits(self, user: str, at: int) -> bool:
         """Whether a timer that fires at `at` (ms) is the one that `user` waits for.
@@ -145,6 +179,11 @@ class RefreshPolicy:
             self.budget.rate = max(10.0, settings.share * 1e6 / rank_us)
         change = min(max(delay / settings.target_delay, _GENTLY_DOWN), _GENTLY_UP)
         self.interval = min(max(self.interval * change, settings.interval), settings.most_interval)
+
+    def _put_off(self, user: str, last: int, now: int) -> int:
+        due = now + max(LEISURE, int(self.interval))
+        self._follow(user, _Followed(last, due, 0, at_leisure=True))
+        return due
 
     def _follow(self, user: str, followed: _Followed) -> None:
         users = self._users

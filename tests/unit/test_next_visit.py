@@ -125,18 +125,18 @@ def test_timers_make_one_list_for_every_session_end_at_the_time_that_evaluate_ta
     """A user's events with pauses: the timer chain of the user step, by event time."""
     visits, made, expected = NextVisits(GAP, followed=10), [], []
     user = shopper()
-    timer = visits.next_due(user, user.last, None)
+    timer = visits.next_due(user, user.last)
     for pause in [*pauses, 10 * GAP]:
         time = user.last + pause
         if (at := list_time(user, time, GAP)) != user.last:
             expected.append(at)
         while timer is not None and timer <= time:
             made += [timer] * (visits.take(user, timer) + visits.take(user, timer))
-            timer = visits.next_due(user, timer, None)
+            timer = visits.next_due(user, timer)
         start = time if pause > GAP else user.session.start
         user.session = Session(number=user.session.number + (pause > GAP), start=start, last=time)
         user.last = time
-        timer = timer if timer is not None else visits.next_due(user, time, None)
+        timer = timer if timer is not None else visits.next_due(user, time)
     assert made == expected
 
 
@@ -144,11 +144,28 @@ def test_an_end_that_one_clock_told_is_not_due_again_by_the_other() -> None:
     visits, user = NextVisits(GAP, followed=10), shopper()
     end = NOW + GAP + 1
     assert not visits.take_over(user, end - 1)
-    assert visits.next_due(user, NOW, other=None) == end
+    assert visits.next_due(user, NOW) == end
     assert visits.take_over(user, end + 5)
-    assert visits.next_due(user, NOW, other=None) is None
+    assert visits.next_due(user, NOW) is None
     assert not visits.take(user, end)
     assert not NextVisits(0, followed=10).take_over(user, end)
+
+
+def test_an_event_that_asks_for_a_list_makes_the_end_due_again_though_the_session_is_no_longer() -> None:
+    visits, user = NextVisits(GAP, followed=10), shopper()
+    end = NOW + GAP + 1
+    assert visits.take(user, end)
+    visits.replaced(user.uid)
+    assert visits.next_due(user, NOW) == end
+    assert visits.take(user, end)
+
+
+def test_a_bot_and_a_user_without_items_need_no_list_for_the_next_visit() -> None:
+    visits, bot, newcomer = NextVisits(GAP, followed=10), shopper(), shopper()
+    bot.traffic.marks, newcomer.recent = 1, []
+    for user in (bot, newcomer):
+        assert visits.next_due(user, NOW) is None
+        assert not visits.take(user, NOW + GAP + 1)
 
 
 def test_of_ends_a_bounded_number_is_remembered() -> None:

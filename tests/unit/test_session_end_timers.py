@@ -16,7 +16,7 @@ from operators import flink
 from operators.flink import UserStepFunction
 from operators.flink_settings import StepFunctionSettings
 from operators.idle_clock import PATIENCE
-from operators.refresh import RefreshPolicy, RefreshSettings
+from operators.refresh import LEISURE, RefreshPolicy, RefreshSettings
 from operators.refresh_request import ENDED, LEADING, QUIET, TRAILING, decode_request
 from operators.segments import SegmentRule
 from operators.user_step import StepSettings
@@ -91,15 +91,17 @@ class Engine:
             )  # type: ignore[arg-type]
         )
 
-    def event(self, at: int, kind: str = "view") -> None:
-        """An event of the user, at the time of the wall clock."""
+    def event(self, at: int, kind: str = "view", *, moves: bool = True) -> None:
+        """An event of the user, at the time of the wall clock; without `moves` event time is past it already."""
         event = Event(event_id=str(next(self._number)), user_id="ann", type=kind, time=at, item_id="mug")
         self._run(self.step.process_element, Row(EVENTS.encode(event), 0, 0, at), at)
-        self.somebody_elses(at)
+        if moves:
+            self.somebody_elses(at)
 
-    def somebody_elses(self, at: int) -> None:
-        """Event time goes on to `at` without an event of the user."""
-        self.step._clock.met(at, self.wall)
+    def somebody_elses(self, at: int, *, here: bool = True) -> None:
+        """Event time goes on to `at` without an event of the user: `here`, or of users of another subtask alone."""
+        if here:
+            self.step._clock.met(at, self.wall)
         self.time = at
         self._fire(TimeDomain.EVENT_TIME, lambda: self.time)
 
@@ -177,6 +179,8 @@ def test_one_list_is_asked_for_when_the_session_is_over_by_event_time(
     engine.somebody_elses(BEGIN + 20 * MINUTE + GAP)
     assert engine.lists() == []
     engine.somebody_elses(BEGIN + 20 * MINUTE + OVER)
+    assert engine.lists() == []
+    engine.wait(LEISURE)
     [(edge, user)] = engine.asked
     assert (edge, user.n, user.last) == (ENDED, 2, BEGIN + 20 * MINUTE)
     engine.asked = []
@@ -194,7 +198,7 @@ def test_one_list_is_asked_for_by_the_wall_clock_while_no_event_comes(
     engine.lists()
     engine.wait(GAP - PATIENCE)
     assert engine.lists() == []
-    engine.wait(3 * PATIENCE)
+    engine.wait(3 * PATIENCE + LEISURE)
     assert engine.lists() == [ENDED]
     engine.somebody_elses(BEGIN + 50 * GAP)
     engine.wait(50 * GAP)
@@ -212,6 +216,7 @@ def test_every_session_has_its_list_and_who_comes_back_has_one_of_the_new_sessio
             engine.event(BEGIN + visit * 10 * GAP + step * MINUTE)
         engine.wait(MINUTE)
         engine.somebody_elses(BEGIN + visit * 10 * GAP + 5 * GAP)
+        engine.wait(MINUTE)
     assert engine.lists() == [LEADING] * 4 + [ENDED] + [LEADING] * 4 + [ENDED] + [LEADING] * 4 + [ENDED]
 
 
@@ -232,11 +237,51 @@ def test_beyond_the_budget_the_list_waits_and_is_still_one_for_the_next_visit(
     engine.event(BEGIN)
     engine.lists()
     engine.wait(MINUTE)
+    budget = engine.step._policy.budget
     engine.step._policy.budget = RefreshPolicy(RefreshSettings(burst=0)).budget
     engine.somebody_elses(BEGIN + OVER)
+    engine.wait(20 * LEISURE)
     assert engine.lists() == []
-    engine.wait(1_000)
+    assert engine.timers <= 2
+    engine.step._policy.budget = budget
+    engine.wait(LEISURE)
     assert engine.lists() == [ENDED]
+
+
+def test_while_a_backlog_is_read_whoever_comes_back_in_it_needs_no_list_for_the_visits_between(
+    engine_of: Callable[..., Engine],
+) -> None:
+    engine = engine_of()
+    for visit in range(20):
+        engine.event(BEGIN + visit * 10 * GAP)
+        engine.wait(LEISURE // 10)
+    assert engine.lists() == [LEADING] * 20
+    engine.somebody_elses(BEGIN + 200 * GAP)
+    engine.wait(LEISURE)
+    assert engine.lists() == [ENDED]
+
+
+def test_an_event_that_comes_when_its_session_is_over_brings_a_list_and_then_one_for_the_next_visit(
+    engine_of: Callable[..., Engine],
+) -> None:
+    engine = engine_of()
+    engine.event(BEGIN)
+    engine.wait(MINUTE)
+    engine.somebody_elses(BEGIN + 2 * GAP)
+    engine.wait(MINUTE)
+    assert engine.lists() == [LEADING, ENDED]
+    engine.event(BEGIN, moves=False)
+    engine.wait(MINUTE)
+    assert engine.lists() == [LEADING, ENDED]
+
+
+def test_events_of_others_in_another_subtask_tell_of_an_end_as_well(engine_of: Callable[..., Engine]) -> None:
+    engine = engine_of()
+    engine.event(BEGIN)
+    engine.wait(MINUTE)
+    engine.somebody_elses(BEGIN + 2 * GAP, here=False)
+    engine.wait(LEISURE)
+    assert engine.lists() == [LEADING, ENDED]
 
 
 def test_a_list_that_waits_within_the_session_is_one_of_the_session(engine_of: Callable[..., Engine]) -> None:
@@ -255,9 +300,10 @@ def test_a_segment_that_is_left_later_has_its_own_time(engine_of: Callable[..., 
     engine.somebody_elses(BEGIN + 3 * 60 * MINUTE)
     assert [(edge, list(user.segments)) for edge, user in engine.asked] == [
         (LEADING, ["keen"]),
-        (ENDED, ["keen"]),
         (QUIET, []),
     ]
+    engine.wait(LEISURE)
+    assert engine.lists() == [LEADING, ENDED]
 
 
 def test_without_lists_at_session_ends_there_is_neither_list_nor_timer(
