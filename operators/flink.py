@@ -328,13 +328,16 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
 
     def _late_list(self, timers: TimerService, user: UserState, stored: bytes, now: int) -> Iterator[Row]:
         """A list whose time has come; one for the next visit where the session has ended meanwhile."""
-        if (later := self._policy.put_off(user.uid, now)) is not None:
-            timers.register_processing_time_timer(later)
-            return
-        self._counts.trailing.inc()
         end = self._visits.end(user)
         come = end if end is not None and self._waking.has_come(end, now) else self._clock.latest
         edge = ENDED if self._visits.take_over(user, come) else TRAILING
+        if self._policy.is_at_leisure(user.uid):
+            if edge == TRAILING:
+                return  # the session went on with an event that asked for no list
+            if (later := self._policy.put_off(user.uid, now)) is not None:
+                timers.register_processing_time_timer(later)
+                return
+        self._counts.trailing.inc()
         if edge == TRAILING and not self._is_known(user.uid):
             # A timer of before a restart, after which neither clock knows yet whether the session is over.
             self._wake(timers, user, user.last, now)

@@ -141,14 +141,18 @@ class RefreshPolicy:
             return None
         return self._put_off(user, last, now)
 
-    def put_off(self, user: str, now: int) -> int | None:
-        """The timer of `user` fired: when to set the next (ms) if the list may wait and the budget is spent, else None.
+    def is_at_leisure(self, user: str) -> bool:
+        """Whether the list that `user` waits for is one that may wait."""
+        return self._users.get(user, _NEW).at_leisure
 
-        Lists that events ask for at once have had the budget first.
+    def put_off(self, user: str, now: int) -> int | None:
+        """When to set the next timer (ms) for a list that may wait, its own having fired; None: make it now.
+
+        It waits while the budget is spent: lists that events ask for at once have had it first.
         """
-        last, _, _, at_leisure = self._users.get(user, _NEW)
-        if not at_leisure or self.budget.take(now):
+        if self.budget.take(now):
             return None
+        last = self._users.get(user, _NEW).last
         return self._put_off(user, last, now)
 
     def waits(self, user: str, at: int) -> bool:

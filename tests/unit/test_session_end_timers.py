@@ -275,6 +275,21 @@ def test_an_event_that_comes_when_its_session_is_over_brings_a_list_and_then_one
     assert engine.lists() == [LEADING, ENDED]
 
 
+def test_an_event_without_a_list_goes_on_with_a_session_that_was_over_and_its_end_is_due_later(
+    engine_of: Callable[..., Engine],
+) -> None:
+    engine = engine_of()
+    engine.event(BEGIN)
+    engine.wait(MINUTE)
+    engine.somebody_elses(BEGIN + OVER)
+    engine.event(BEGIN + OVER + 1, kind="scroll")
+    engine.wait(MINUTE)
+    assert engine.lists() == [LEADING]
+    engine.somebody_elses(BEGIN + 2 * OVER + 1)
+    engine.wait(LEISURE)
+    assert engine.lists() == [ENDED]
+
+
 def test_events_of_others_in_another_subtask_tell_of_an_end_as_well(engine_of: Callable[..., Engine]) -> None:
     engine = engine_of()
     engine.event(BEGIN)
@@ -315,3 +330,32 @@ def test_without_lists_at_session_ends_there_is_neither_list_nor_timer(
     engine.somebody_elses(BEGIN + 100 * GAP)
     engine.wait(100 * GAP)
     assert engine.lists() == [LEADING]
+
+
+def test_history_sets_no_timer_for_ends_and_whoever_is_gone_at_the_cut_over_has_one_list(
+    engine_of: Callable[..., Engine],
+) -> None:
+    engine = engine_of()
+    engine.step._backfill.cut_over(BEGIN + 10 * GAP)
+    for visit in range(3):
+        engine.event(BEGIN + visit * 2 * GAP)
+    assert not engine._timers[TimeDomain.EVENT_TIME]
+    engine.wait(5 * MINUTE)
+    assert engine.lists() == [ENDED]
+    engine.somebody_elses(BEGIN + 100 * GAP)
+    engine.wait(100 * GAP)
+    assert engine.lists() == []
+
+
+def test_whose_session_ends_after_the_cut_over_has_a_list_then(engine_of: Callable[..., Engine]) -> None:
+    engine = engine_of()
+    until = BEGIN + 10 * GAP
+    engine.step._backfill.cut_over(until)
+    engine.event(until - MINUTE)
+    engine.wait(5 * MINUTE)
+    assert engine.lists() == [TRAILING]
+    engine.somebody_elses(until + GAP)
+    engine.wait(LEISURE)
+    assert engine.lists() == [ENDED]
+    engine.wait(100 * GAP)
+    assert engine.lists() == []
