@@ -27,7 +27,7 @@ class RankSettings:
     exclude_bought: bool = True
     candidates: CandidateSettings = CandidateSettings()
     explore: ExploreSettings = ExploreSettings()
-    next_visit: float = 0.2
+    next_visit: float = 0.15
     blend: Mapping[str, float] = field(
         default_factory=lambda: {
             "session_knn": 1.0,
