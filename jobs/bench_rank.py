@@ -48,9 +48,11 @@ class TimedWorker(RankWorker):
         self.lists += sum(message is not None for message in log)
         return log
 
-    def _values(self, user: UserState, ranked: RankedList, slots: Mapping[str, SlotList]) -> UserValues:
+    def _values(
+        self, user: UserState, at: int, ranked: RankedList, slots: Mapping[str, SlotList]
+    ) -> UserValues:
         began = time.perf_counter()
-        values = super()._values(user, ranked, slots)
+        values = super()._values(user, at, ranked, slots)
         self._in_values += time.perf_counter() - began
         return values
 

@@ -13,6 +13,7 @@ from jobs.ranking_set import LIST_LENGTH
 from jobs.settings import Settings
 from jobs.training_events import TrainingEvents
 from operators.bundle import Bundle
+from operators.next_visit import list_time
 from operators.ranker import Ranker
 
 
@@ -63,6 +64,7 @@ def judge(
     read = models_read(settings.models, [settings.rank], bundles)
     stream = PlainStream(data.items, settings.step, settings.statistics, settings.shelf, models=read)
     rank = replace(settings.rank, length=LIST_LENGTH)
+    gap = settings.step.session_gap if settings.refresh.at_session_end else 0
     rankers = [Ranker(stream.shelf, rank, bundle, settings.step) for bundle in bundles]
     hits = [0] * len(rankers)
     lists = 0
@@ -73,7 +75,7 @@ def judge(
             state = stream.states[event.user_id]
             touched = sorted(stream.touched.get(event.user_id, ()))
             for number, ranker in enumerate(rankers):
-                [made] = ranker.rank([state], [state.last], [touched])
+                [made] = ranker.rank([state], [list_time(state, event.time, gap)], [touched])
                 hits[number] += event.item_id in made.items
         stream.learn(event)
         if place % 1_000 == 0:

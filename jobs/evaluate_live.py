@@ -116,7 +116,8 @@ class LiveTrial:
             Ranker(self._stream.shelf, settings.rank, bundle, self._stream.step),
             users,
         )
-        plain = HeadraceList(items, self._stream, settings.rank, bundle)
+        ends = settings.refresh.at_session_end
+        plain = HeadraceList(items, self._stream, settings.rank, bundle, ends=ends)
         self.trial = Prequential([plain, same, self.live], items, parts.live[0].time)
 
     def take_history(self) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from jobs.plain_stream import PlainStream
 from operators.bundle import Bundle
+from operators.next_visit import list_time
 from operators.numbering import Numbering
 from operators.prequential import Visit
 from operators.rank_settings import RankSettings
@@ -20,7 +21,7 @@ class HeadraceList:
 
     `items` is the numbering of the `Prequential` run. In the job the shelf follows within seconds instead.
     Of several lists over one stream, one alone `leads`: it tells the stream of events. Without `filled` a list
-    holds only what a source of candidates named.
+    holds only what a source of candidates named; without `ends` no list is made when a session is over.
     """
 
     name = "headrace"
@@ -35,21 +36,27 @@ class HeadraceList:
         *,
         leads: bool = True,
         filled: bool = True,
+        ends: bool = True,
     ) -> None:
         self.name = name
         self._items = items
         self._stream = stream
         self._leads = leads
         self._filled = filled
+        self._gap = stream.step.session_gap if ends else 0
         self._ranker = Ranker(stream.shelf, settings or RankSettings(), bundle, stream.step)
         self._users: list[str] = []
 
     def recommend(self, user: int, time: int, touched: NDArray[np.int32]) -> Sequence[int]:
-        """The ranked list of the user's record as it is now, made as of the record's own time, as in the job."""
+        """The ranked list of the user's record as it is now, made as of the record's own time, as in the job.
+
+        Of the event to come its `time` alone is looked at: whether the session was over before it.
+        """
         self._stream.catch_up()
         names = self._items.names
         state = self._stream.states[self._users[user]]
-        [made] = self._ranker.rank([state], [state.last], [[names[item] for item in touched.tolist()]])
+        at = list_time(state, time, self._gap)
+        [made] = self._ranker.rank([state], [at], [[names[item] for item in touched.tolist()]])
         listed = made.items
         if not self._filled:
             listed = [

@@ -100,10 +100,9 @@ class SameRecord:
         """The list of the user's record as it was when the live list was made."""
         made = self._sight.list
         record = None if made is None else self._records.get((self._sight.user, made.covers))
-        if record is None:
+        if made is None or record is None:
             return []
-        state = decode_state(record)
-        [ranked] = self._ranker.rank([state], [state.last])
+        [ranked] = self._ranker.rank([decode_state(record)], [made.at])
         return untouched(map(self._items.find, ranked.items), touched)
 
     def learn(self, visit: Visit) -> None:

@@ -90,7 +90,14 @@ def recommenders(
         else:
             made.append(
                 HeadraceList(
-                    items, stream, each.rank, each.bundle, each.name, leads=leads, filled=each.filled
+                    items,
+                    stream,
+                    each.rank,
+                    each.bundle,
+                    each.name,
+                    leads=leads,
+                    filled=each.filled,
+                    ends=settings.refresh.at_session_end,
                 )
             )
             leads = False

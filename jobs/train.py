@@ -158,6 +158,7 @@ def training_by(settings: Settings, sizes: TrainingSettings) -> Training:
         ingest=settings.ingest.with_limits(),
         people=People.by(settings),
         models=settings.models,
+        at_session_end=settings.refresh.at_session_end,
     )
 
 

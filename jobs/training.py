@@ -42,7 +42,8 @@ NOTHING_NOTED: Mapping[str, int] = MappingProxyType({})
 
 
 class Training:
-    """One training with its settings; `step`, `statistics`, `rank`, `ingest`, `shelf` and `models` are the job's.
+    """One training with its settings; `step`, `statistics`, `rank`, `ingest`, `shelf`, `models` and
+    `at_session_end` are the job's.
 
     Raises `UnknownFeatures` where the settings name a feature that is none, and `DeepMissing` where they want a
     model of users' last items and torch is not installed.
@@ -58,6 +59,7 @@ class Training:
         shelf: ShelfBounds | None = None,
         people: People = VISITORS,
         models: ModelsSettings = ModelsSettings(),
+        at_session_end: bool = True,
     ) -> None:
         self._settings = settings
         rank = rank or RankSettings()
@@ -67,6 +69,7 @@ class Training:
             rank,
             shelf or ShelfBounds(),
             models_read(models, [rank], features=settings.features),
+            at_session_end,
         )
         self._people = people
         self._ingest = ingest or IngestSettings()

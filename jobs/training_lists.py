@@ -31,7 +31,8 @@ from schemas.records import Event
 class JobRules:
     """The settings of the job by which users are followed and lists are made, in training as in the stream.
 
-    `models` are those of the stream's models, None where nothing reads them.
+    `models` are those of the stream's models, None where nothing reads them. `at_session_end` says whether a list is
+    made when a session is over.
     """
 
     step: StepSettings
@@ -39,6 +40,7 @@ class JobRules:
     rank: RankSettings
     shelf: ShelfBounds
     models: ModelsSettings | None = None
+    at_session_end: bool = True
 
 
 def learned_from(events: Sequence[Event], settings: TrainingSettings) -> Sequence[Event]:
@@ -99,7 +101,9 @@ def sampled_lists(
     )
     stream = PlainStream(data.items, rules.step, rules.statistics, rules.shelf, models=rules.models)
     sequence, autoencoder = (None if model is None else model.model() for model in models)
-    sampler = ListSampler(stream, factors, rules.rank, plan, events[first].time, sequence, autoencoder)
+    sampler = ListSampler(
+        stream, factors, rules.rank, plan, events[first].time, sequence, autoencoder, rules.at_session_end
+    )
     bought = bought_times(events)
     boosting = None
     if settings.boosted is not None:

@@ -19,9 +19,11 @@ from operators.candidates import SOURCES, CandidateFinder
 from operators.factor_fold_in import folding
 from operators.factor_neighbours import FactorNeighbours
 from operators.feature_plan import FeaturePlan
+from operators.next_visit import list_time
 from operators.rank_settings import RankSettings
 from operators.sequence_model import SequenceModel
 from operators.user_batch import UserBatch
+from operators.visit_votes import for_next_visit
 from schemas.records import Event
 
 __all__ = ["FutureSeenError", "ListSampler", "TrainingLists"]
@@ -67,8 +69,8 @@ class ListSampler:
 
     One list is made at a time, so that nothing of a later event, of this or any other user, is on the shelf
     or in the record. A list is made as of its user's latest event, as the job makes it, however long ago that
-    was: nothing of the time of the event to come is in its features, which are those of `plan`. `factors` come from
-    events before `factors_until` (ms).
+    was, or of the end of its session: nothing else of the time of the event to come is in its features,
+    which are those of `plan`. `factors` come from events before `factors_until` (ms).
     """
 
     def __init__(
@@ -80,8 +82,11 @@ class ListSampler:
         factors_until: int = 0,
         sequence: SequenceModel | None = None,
         autoencoder: SequenceModel | None = None,
+        at_session_end: bool = True,
     ) -> None:
         self._stream = stream
+        self._gap = stream.step.session_gap if at_session_end else 0
+        self._next_visit = settings.next_visit
         self._neighbours = FactorNeighbours(
             factors.item_ids, factors.neighbours, factors.neighbour_scores, factors.factors
         )
@@ -130,7 +135,7 @@ class ListSampler:
         self._lists.counted_strict += strict
         shelf = stream.shelf
         with shelf.lock:
-            users = UserBatch.of([state], shelf, [state.last])
+            users = UserBatch.of([state], shelf, [list_time(state, event.time, self._gap)])
             barred = BarredItems.of([sorted(stream.touched.get(event.user_id, ()))], [b""], shelf)
             candidates = self._finder.find(users, barred)
             hit = np.flatnonzero(candidates.item == shelf.number(item_id))
@@ -146,7 +151,8 @@ class ListSampler:
         lists.times.append(event.time)
         lists.bought_at.append(bought_at)
         lists.rows.append(rows)
-        lists.blend.append(candidates.scores @ self._blend)
+        said = for_next_visit(candidates, users, self._gap, self._next_visit).scores
+        lists.blend.append(said @ self._blend)
 
     def take(self) -> RankingSet:
         """The lists sampled since the last call."""

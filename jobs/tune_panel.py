@@ -12,6 +12,7 @@ from jobs.models_read import models_read
 from jobs.plain_stream import PlainStream
 from jobs.settings import Settings
 from operators.judged_events import JudgedEvents
+from operators.next_visit import list_time
 from operators.numbering import Numbering
 from operators.prequential import Prequential, Visit
 from operators.ranker import Ranker
@@ -24,6 +25,7 @@ class _Stream:
     def __init__(self, settings: Settings, catalogue: Iterable[Item]) -> None:
         read = models_read(settings.models, [settings.rank])
         self.plain = PlainStream(catalogue, settings.step, settings.statistics, settings.shelf, models=read)
+        self.gap = settings.step.session_gap if settings.refresh.at_session_end else 0
         self.rankers: list[Ranker] = []
         self.numbers: list[int] = []
 
@@ -65,7 +67,7 @@ class Panel:
             stream.plain.catch_up()
             state = stream.plain.states[user_id]
             for number, ranker in zip(stream.numbers, stream.rankers, strict=True):
-                [made] = ranker.rank([state], [state.last], exclude)
+                [made] = ranker.rank([state], [list_time(state, time, stream.gap)], exclude)
                 self._made[number] = made.items
         return []
 

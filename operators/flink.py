@@ -29,9 +29,11 @@ from operators.idle_clock import IdleClock
 from operators.ingest import Ingest
 from operators.item_facts import NOTHING_KNOWN
 from operators.lake_row import LakeRows, drawn_id
+from operators.next_visit import NextVisits
 from operators.pressure import Pressure
 from operators.refresh import Edge, RefreshPolicy, RefreshSettings
 from operators.refresh_request import (
+    ENDED,
     FINAL,
     FORGET,
     LEADING,
@@ -96,6 +98,8 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         self._ingest = Ingest(settings.ingest, book, self._category_of)
         self._policy = RefreshPolicy(settings.refresh)
         self._quiet = RefreshPolicy(RefreshSettings(interval=QUIET_MS, followed=settings.refresh.followed))
+        gap = settings.following.step.session_gap if settings.refresh.at_session_end else 0
+        self._visits = NextVisits(gap, settings.refresh.followed)
         self._waking = Waking(self._clock, settings.refresh.followed)
         self._pressure = Pressure(settings.pressure) if settings.pressure else None
         self._lake = LakeRows(settings.lake) if settings.lake.folder else None
@@ -156,6 +160,8 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
             if user.n == 1:
                 timers.register_event_time_timer(END_OF_TIME)
         else:
+            if followed.outcome.changes_list:
+                self._visits.replaced(user.uid)
             self._wake(timers, user, event.time, now)
             if not self._backfill.is_history(event.time):
                 request = self._ask(timers, event, user, state, now, followed)
@@ -256,20 +262,32 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
     def _wake(self, timers: TimerService, user: UserState, time: int, now: int) -> None:
         """Have the user looked at again when time alone may change something."""
         live = not self._backfill.is_history(time)
-        due = self._following.next_due(user)
+        due = self._next_due(user, time)
         event_time, wall = self._waking.timers(user.uid, due, now, live=live)
         if event_time is not None:
             timers.register_event_time_timer(event_time)
         if wall is not None:
             timers.register_processing_time_timer(wall)
 
+    def _next_due(self, user: UserState, now: int) -> int | None:
+        """When (event time, ms) something is to happen without an event after `now`; None: never."""
+        other = self._following.next_due(user)
+        end = self._visits.next_due(user, now)
+        if end is None or self._backfill.is_history(end):
+            return other
+        return end if other is None else min(end, other)
+
     def _wall_timer(
         self, timers: TimerService, user: UserState, stored: bytes, timestamp: int, now: int
     ) -> Iterator[Row]:
         """A timer of the wall clock: of a cut-over, or of a list, a profile or a look at the user."""
-        looked = self._waking.set_for(user.uid, timestamp) and not self._backfill.waits(user.uid)
+        is_live = not self._backfill.waits(user.uid)
+        looked = self._waking.set_for(user.uid, timestamp) and is_live
+        listed = self._policy.waits(user.uid, timestamp) and is_live
         # Whose latest event is history is looked at as anybody is, once brought to the cut-over.
-        moment = Moment.NOT_OURS if looked else self._backfill.fired(user.uid, timestamp, user.last, now)
+        moment = (
+            Moment.NOT_OURS if looked or listed else self._backfill.fired(user.uid, timestamp, user.last, now)
+        )
         if moment is Moment.CUT_OVER:
             yield from self._cut_over(timers, user, now)
         elif moment is Moment.AGAIN:
@@ -281,9 +299,8 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
                 stored = encode_state(user)
             if self._quiet.waits(user.uid, timestamp):
                 yield _request(user, stored, self._quiet.fired(user.uid, now), QUIET)
-            elif self._policy.waits(user.uid, timestamp) or not (looked or self._is_known(user.uid)):
-                self._counts.trailing.inc()
-                yield _request(user, stored, self._policy.fired(user.uid, now), TRAILING)
+            if listed or not (looked or self._is_known(user.uid)):
+                yield from self._late_list(timers, user, stored, now)
 
     def _is_known(self, uid: str) -> bool:
         return self._policy.knows(uid) or self._quiet.knows(uid)
@@ -293,6 +310,10 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         self._waking.fired(user.uid, to)
         transitions = self._following.advance(user, to)
         self._wake(timers, user, to, now)
+        if self._visits.take(user, to) and not self._backfill.is_history(to):
+            moment = self._policy.ask_at_leisure(user.uid, now)
+            if moment is not None:
+                timers.register_processing_time_timer(moment)
         if not transitions:
             return
         state = encode_state(user)
@@ -305,9 +326,26 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
             elif edge is Edge.TRAILING:
                 timers.register_processing_time_timer(due)
 
+    def _late_list(self, timers: TimerService, user: UserState, stored: bytes, now: int) -> Iterator[Row]:
+        """A list whose time has come; one for the next visit where the session has ended meanwhile."""
+        end = self._visits.end(user)
+        come = end if end is not None and self._waking.has_come(end, now) else self._clock.latest
+        edge = ENDED if self._visits.take_over(user, come) else TRAILING
+        if self._policy.is_at_leisure(user.uid):
+            if edge == TRAILING:
+                return  # the session went on with an event that asked for no list
+            if (later := self._policy.put_off(user.uid, now)) is not None:
+                timers.register_processing_time_timer(later)
+                return
+        self._counts.trailing.inc()
+        if edge == TRAILING and not self._is_known(user.uid):
+            # A timer of before a restart, after which neither clock knows yet whether the session is over.
+            self._wake(timers, user, user.last, now)
+        yield _request(user, stored, self._policy.fired(user.uid, now), edge)
+
     def _look(self, timers: TimerService, user: UserState, now: int) -> Iterator[Row]:
         """Bring a user up to what is due, if it has come by the wall clock; else look again later."""
-        due = self._following.next_due(user)
+        due = self._next_due(user, user.last)
         if due is None or self._backfill.waits(user.uid):
             return
         if self._waking.has_come(due, now):
@@ -321,7 +359,8 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
         state = encode_state(user)
         self._state.update(state)
         self._wake(timers, user, self._backfill.until, now)
-        yield _request(user, state, now, TRAILING)
+        over = self._visits.take_over(user, self._backfill.until)
+        yield _request(user, state, now, ENDED if over else TRAILING)
 
     def _lake_cells(self, event: Event, user: UserState, followed: Followed) -> Cells:
         if self._lake is None:
@@ -331,6 +370,7 @@ class UserStepFunction(KeyedBroadcastProcessFunction):
     def _forget(self, user: UserState, now: int) -> Iterator[Row]:
         self._state.clear()
         self._drift_state.clear()
+        self._visits.replaced(user.uid)
         self._counts.accepted.inc()
         left = [Transition(segment, False, user.last, 0) for segment in user.segments]
         yield from self._asides.segments(user.uid, left)

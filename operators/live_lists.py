@@ -12,12 +12,14 @@ SLOT = "home"
 
 
 class LiveList(NamedTuple):
-    """A list as it was logged. `version` orders the lists of a user, `written_at` is wall clock in ms."""
+    """A list as it was logged. `version` orders the lists of a user, `written_at` is wall clock in ms, `at` (event
+    time, ms) as of when it was made."""
 
     version: str
     written_at: int
     rec_id: str
     items: tuple[str, ...]
+    at: int = 0
 
     @property
     def covers(self) -> int:
@@ -50,7 +52,8 @@ class LiveLists:
         if made.slot != SLOT:
             return
         self.count += 1
-        listed = LiveList(made.seq, made.written_at, made.rec_id, tuple(item.item_id for item in made.items))
+        items = tuple(item.item_id for item in made.items)
+        listed = LiveList(made.seq, made.written_at, made.rec_id, items, made.at)
         self._lists.setdefault(made.uid, []).append(listed)
 
     def before(self, uid: str, moment: int) -> LiveList | None:

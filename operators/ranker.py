@@ -28,6 +28,7 @@ from operators.shelf import Shelf
 from operators.treatment import Treated
 from operators.user_batch import UserBatch
 from operators.user_step import StepSettings
+from operators.visit_votes import for_next_visit
 from schemas.state import UserState
 
 NO_BUNDLE = "blend"
@@ -120,6 +121,7 @@ class Ranker:
         self._settings = settings
         self._bundle = bundle
         self._blend = blend_of(settings.blend)
+        self._gap = step.session_gap
         self._factors = (
             FactorNeighbours.none()
             if bundle is None
@@ -191,7 +193,14 @@ class Ranker:
 
     def find(self, users: UserBatch, barred: BarredItems) -> Candidates:
         """The candidates of a batch. Hold the shelf's lock."""
-        return self._finder.find(users, barred)
+        found = self._finder.find(users, barred)
+        by_blend = None
+        if self.is_trained:
+            # It has learned from what sources say by themselves.
+            if users.treated is None:
+                return found
+            by_blend = users.treated.by_blend
+        return for_next_visit(found, users, self._gap, self._settings.next_visit, by_blend)
 
     def scored(self, users: UserBatch, candidates: Candidates) -> Scored:
         """The candidates with the trained ranker's scores, or the blend's. Hold the shelf's lock."""

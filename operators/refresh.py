@@ -17,7 +17,8 @@ class RefreshSettings:
     """How often lists are made. Intervals are in ms.
 
     The least interval between two lists of a user is `interval` at rest. While lists come later than `target_delay` it
-    moves to as many times that as they are late, up to `most_interval`. `share` is the part of one core
+    moves to as many times that as they are late, up to `most_interval`. With `at_session_end` a list is made as
+    well when a session is over, for the next visit. `share` is the part of one core
     that a subtask may spend on leading-edge lists; `followed` bounds how many users' last refresh is
     remembered.
     """
@@ -28,6 +29,7 @@ class RefreshSettings:
     share: float = 0.6
     burst: int = 200
     followed: int = 200_000
+    at_session_end: bool = True
 
 
 _GENTLY_DOWN = 0.8
@@ -47,12 +49,20 @@ class Edge(Enum):
     """Nothing: a timer that will cover this event is set already."""
 
 
+LEISURE = 10_000
+"""ms that a list nobody waits for is put off: an event of the user that comes meanwhile makes it needless."""
+
+
 class _Followed(NamedTuple):
-    """When the last list was asked for, when the next is due (0: none waits), since when it is wanted."""
+    """When the last list was asked for, when the next is due (0: none waits), since when it is wanted.
+
+    At leisure: no event asked for it, and nobody waits for it.
+    """
 
     last: int
     due: int
     since: int
+    at_leisure: bool = False
 
 
 _NEW = _Followed(0, 0, 0)
@@ -103,8 +113,8 @@ class RefreshPolicy:
 
     def ask(self, user: str, now: int, since: int) -> tuple[Edge, int]:
         """What an event of `user`, processed at `now` and sent at `since`, asks for, and when (ms)."""
-        last, due, _ = self._users.get(user, _NEW)
-        if due > now:
+        last, due, _, at_leisure = self._users.get(user, _NEW)
+        if due > now and not at_leisure:
             return Edge.COVERED, due
         ready = last + int(self.interval)
         if ready <= now:
@@ -114,6 +124,36 @@ class RefreshPolicy:
             ready = now + int(self.interval)
         self._follow(user, _Followed(last, ready, since))
         return Edge.TRAILING, ready
+
+    def ask_at_leisure(self, user: str, now: int) -> int | None:
+        """Ask for a list that no event wants and that may wait: when a timer is to be set (ms), None where one is.
+
+        The next event of the user takes its place.
+
+        >>> policy = RefreshPolicy(RefreshSettings(interval=200))
+        >>> policy.ask_at_leisure("ann", 1_000), policy.ask_at_leisure("ann", 1_050)
+        (11000, None)
+        >>> policy.ask("ann", 1_100, 1_100), policy.waits("ann", 11_000)
+        ((<Edge.LEADING: 1>, 1100), False)
+        """
+        last, due, _, _ = self._users.get(user, _NEW)
+        if due > now:
+            return None
+        return self._put_off(user, last, now)
+
+    def is_at_leisure(self, user: str) -> bool:
+        """Whether the list that `user` waits for is one that may wait."""
+        return self._users.get(user, _NEW).at_leisure
+
+    def put_off(self, user: str, now: int) -> int | None:
+        """When to set the next timer (ms) for a list that may wait, its own having fired; None: make it now.
+
+        It waits while the budget is spent: lists that events ask for at once have had it first.
+        """
+        if self.budget.take(now):
+            return None
+        last = self._users.get(user, _NEW).last
+        return self._put_off(user, last, now)
 
     def waits(self, user: str, at: int) -> bool:
         """Whether a timer that fires at `at` (ms) is the one that `user` waits for.
@@ -151,6 +191,11 @@ class RefreshPolicy:
         wanted = settings.interval * max(delay / settings.target_delay, 1.0)
         change = min(max(wanted / self.interval, _GENTLY_DOWN), _GENTLY_UP)
         self.interval = min(max(self.interval * change, settings.interval), settings.most_interval)
+
+    def _put_off(self, user: str, last: int, now: int) -> int:
+        due = now + max(LEISURE, int(self.interval))
+        self._follow(user, _Followed(last, due, 0, at_leisure=True))
+        return due
 
     def _follow(self, user: str, followed: _Followed) -> None:
         users = self._users

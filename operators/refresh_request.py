@@ -9,6 +9,7 @@ TRAILING = 1
 FINAL = 2
 FORGET = 3
 QUIET = 4
+ENDED = 5
 
 
 class RefreshRequest(msgspec.Struct, array_like=True, frozen=True):
@@ -17,7 +18,8 @@ class RefreshRequest(msgspec.Struct, array_like=True, frozen=True):
     `state` are the stored bytes of the record (`schemas.state`). `asked` is the wall clock (ms) of the
     earliest event that the new list will cover for the first time: when it was sent where its producer says
     so, else when it was processed. `edge` is LEADING, TRAILING, FINAL (the end of bounded input), FORGET
-    (erase the user's keys) or QUIET (publish profile and segments, and leave the list as it is).
+    (erase the user's keys), QUIET (publish profile and segments, and leave the list as it is) or ENDED (the session
+    is over: the list is for the next visit, as of the session's end).
     """
 
     state: bytes

@@ -14,6 +14,15 @@ def is_over(session: Session, time: int, gap: int) -> bool:
     return session.number > 0 and time - session.last > gap
 
 
+def end_of(session: Session, gap: int) -> int | None:
+    """The first moment (ms) at which a session is over if no event comes; None: there is none.
+
+    >>> end_of(Session(number=1, start=0, last=500), gap=500), end_of(Session(), gap=500)
+    (1001, None)
+    """
+    return session.last + gap + 1 if session.number > 0 else None
+
+
 def extend_session(session: Session, time: int, gap: int) -> None:
     """Count an event at `time` (ms) into the user's sessions.
 

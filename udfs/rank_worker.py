@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -22,9 +23,10 @@ from operators.candidates import SOURCES
 from operators.drift import DriftDetector
 from operators.feature_plan import known_features
 from operators.model_reference import ModelRecord
+from operators.next_visit import list_time
 from operators.profile import ProfileReading, learning_classes, profile_of
 from operators.ranked_list import RankedList
-from operators.refresh_request import FORGET, QUIET, RefreshRequest, decode_request
+from operators.refresh_request import ENDED, FORGET, QUIET, RefreshRequest, decode_request
 from operators.shelf import Shelf
 from operators.shelf_records import ShelfRecord
 from operators.slot_ranker import SlotList
@@ -151,11 +153,13 @@ class RankWorker:
         kept = [place for place in last.values() if asked[place].edge != FORGET]
         places = [place for place in kept if states[place].uid in listed]
         users = [states[place] for place in places]
-        taken = self._inputs.taking([_rec_id(user) for user in users], [user.uid for user in users])
-        slots = self._rank(users, taken)
+        times = self._list_times(users, asked, states)
+        ids = [_rec_id(user, at) for user, at in zip(users, times, strict=True)]
+        taken = self._inputs.taking(ids, [user.uid for user in users])
+        slots = self._rank(users, times, taken)
         lists = [made.ranked for made in slots[HOME]]
         values = [
-            self._values(user, lists[k], {name: slots[name][k] for name in self._slots.names})
+            self._values(user, times[k], lists[k], {name: slots[name][k] for name in self._slots.names})
             for k, user in enumerate(users)
         ]
         values += [self._quiet_values(states[place]) for place in kept if states[place].uid not in listed]
@@ -166,17 +170,29 @@ class RankWorker:
         now = _now()
         self._count(asked, len(users), ranked_at - began, written_at - ranked_at)
         log: list[bytes | None] = [None] * len(requests)
-        for place, message in zip(places, self._logged(users, lists, now, taken), strict=True):
+        for place, message in zip(places, self._logged(users, times, lists, now, taken), strict=True):
             log[place] = message
         self.figures.write_when_due(_now(), [user.uid for user in users])
         return log
 
-    def _rank(self, users: Sequence[UserState], taken: Taken | None) -> dict[str, list[SlotList]]:
+    def _list_times(
+        self, users: Sequence[UserState], asked: Sequence[RefreshRequest], states: Sequence[UserState]
+    ) -> list[int]:
+        """As of when each user's list is made (ms): for the next visit only if nothing came after the session's end."""
+        ended = {state.uid: state.n for state, each in zip(states, asked, strict=True) if each.edge == ENDED}
+        gap = self._settings.step.session_gap
+        return [
+            list_time(user, sys.maxsize, gap) if ended.get(user.uid) == user.n else user.last
+            for user in users
+        ]
+
+    def _rank(
+        self, users: Sequence[UserState], times: Sequence[int], taken: Taken | None
+    ) -> dict[str, list[SlotList]]:
         # One reference for the whole batch: a model that has come meanwhile ranks from the next one on.
         ranker, shadow = self.models.ranker, self.models.shadow
         compare = None if shadow is None else shadow.compare
-        now = [user.last for user in users]
-        return self._slots.ranker(ranker).rank(users, now, compare=compare, record=taken)
+        return self._slots.ranker(ranker).rank(users, times, compare=compare, record=taken)
 
     def write_items(self, records: Sequence[ShelfRecord]) -> None:
         """Write a batch of the item side to Redis and announce it to every shelf."""
@@ -194,12 +210,14 @@ class RankWorker:
     def _profile(self, user: UserState) -> bytes:
         return profile_value(profile_of(user, self._learning, self._reading))
 
-    def _values(self, user: UserState, ranked: RankedList, slots: Mapping[str, SlotList]) -> UserValues:
+    def _values(
+        self, user: UserState, at: int, ranked: RankedList, slots: Mapping[str, SlotList]
+    ) -> UserValues:
         version = seq(user.born, user.n)
         rec = RecValue(
             seq=version,
-            id=_rec_id(user),
-            at=user.last,
+            id=_rec_id(user, at),
+            at=at,
             model=ranked.model,
             experiment=dict(ranked.experiment),
             items=list(zip(ranked.items, ranked.scores, ranked.whys, strict=True)),
@@ -222,22 +240,27 @@ class RankWorker:
         return UserValues(user.uid, rec_value(rec), self._profile(user), user.segments, further)
 
     def _logged(
-        self, users: Sequence[UserState], lists: Sequence[RankedList], now: int, taken: Taken | None
+        self,
+        users: Sequence[UserState],
+        times: Sequence[int],
+        lists: Sequence[RankedList],
+        now: int,
+        taken: Taken | None,
     ) -> list[bytes]:
         if not lists:
             return []
         heads = [
             Recommendation(
-                rec_id=_rec_id(user),
+                rec_id=_rec_id(user, at),
                 uid=user.uid,
                 seq=seq(user.born, user.n),
-                at=user.last,
+                at=at,
                 written_at=now,
                 model=ranked.model,
                 experiment=dict(ranked.experiment),
                 inputs=None if taken is None else taken.encoded(place),
             )
-            for place, (user, ranked) in enumerate(zip(users, lists, strict=True))
+            for place, (user, at, ranked) in enumerate(zip(users, times, lists, strict=True))
         ]
         return self._log.encode(
             heads,
@@ -308,8 +331,9 @@ class RankWorker:
             self.figures.late(request.edge, now - request.asked)
 
 
-def _rec_id(user: UserState) -> str:
-    return f"{user.uid}-{user.born:x}-{user.n:x}"
+def _rec_id(user: UserState, at: int) -> str:
+    """A list's id, the same for a list that is made again; one for the next visit is another list."""
+    return f"{user.uid}-{user.born:x}-{user.n:x}{'-end' if at > user.last else ''}"
 
 
 def _now() -> int:

@@ -1,14 +1,15 @@
 """What sources of candidates give and cost on recorded events, each set beside the settings as they are. A command.
 
-    python tests/bench/sources.py FILE [--limit EVENTS] [--every 10] [--arrivals] [--model BUNDLE]
+    python tests/bench/sources.py FILE [--limit EVENTS] [--every 10] [--strict] [--arrivals] [--model BUNDLE]
         --variant SETTING=VALUE[,SETTING=VALUE] ...
 
 One replay of the events; at every tenth that counts by the protocol of docs/quality.md, from the second fifth on, all
-variants make their lists from the same state. A setting is one of `rank.candidates`, or `blend.SOURCE`. Prints HR@20,
-MRR@20, the same of strict events, HR@20 of items touched fewer than 3 times before, the gain of MRR@20 over the first
-row with its standard error by pairs, and µs of processor time a list. With `--arrivals` an item arrives on the
-catalogue when it is first touched. With `--model` all rank with this bundle, events count after its data, and new are
-the items that it has no vector of.
+variants make their lists from the same state: the lists that the job made last, of a session's end where the event
+comes after it. With `--strict` strict events alone count. A setting is one of `rank.candidates`, `next_visit`, or
+`blend.SOURCE`. Prints HR@20, MRR@20, the same of strict events, HR@20 of items touched fewer than 3 times before, the
+gain of MRR@20 over the first row with its standard error by pairs, and µs of processor time a list. With `--arrivals`
+an item arrives on the catalogue when it is first touched. With `--model` all rank with this bundle, events count after
+its data, and new are the items that it has no vector of.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from jobs.settings import load
 from jobs.training_events import read_training_events
 from operators.bundle import load_bundle
 from operators.feature_plan import known_features
+from operators.next_visit import list_time
 from operators.rank_settings import RankSettings
 from operators.ranker import Ranker
 from operators.shelf_records import Arrivals
@@ -43,13 +45,21 @@ def variant(spec: str, base: RankSettings) -> RankSettings:
         name, value = part.split("=")
         if name.startswith("blend."):
             blend[name.removeprefix("blend.")] = float(value)
+        elif name == "next_visit":
+            base = replace(base, next_visit=float(value))
         else:
             candidates = replace(candidates, **{name: type(getattr(candidates, name))(float(value))})
     return replace(base, candidates=candidates, blend=blend)
 
 
 def main(
-    file: Path, limit: int | None, every: int, arrivals: bool, model: Path | None, specs: list[str]
+    file: Path,
+    limit: int | None,
+    every: int,
+    only_strict: bool,
+    arrivals: bool,
+    model: Path | None,
+    specs: list[str],
 ) -> None:
     told = load(None)
     data = read_training_events(file, None, told.ingest.with_limits())
@@ -59,6 +69,7 @@ def main(
     bundle = None if model is None else load_bundle(model, known_features(told.step))
     read = models_read(told.models, ranks_by, [bundle])
     stream = PlainStream(data.items, told.step, told.statistics, told.shelf, models=read)
+    gap = told.step.session_gap if told.refresh.at_session_end else 0
     since = events[len(events) // 5].time if bundle is None else bundle.manifest.data.last
     vectors = set() if bundle is None else set(np.array(bundle.item_ids)[bundle.factors.any(axis=1)].tolist())
     rankers = [Ranker(stream.shelf, settings, bundle, stream.step) for settings in ranks_by]
@@ -68,17 +79,19 @@ def main(
     arrived: set[str] = set()
     for event in events:
         if event.time > since and stream.counts(event):
-            counting += 1
-            if counting % every == 0:
+            state = stream.states[event.user_id]
+            is_later = bool(state.recent) and event.time > state.recent[-1].time
+            counting += is_later or not only_strict
+            if counting % every == 0 and (is_later or not only_strict):
                 stream.catch_up()
-                state = stream.states[event.user_id]
+                at = list_time(state, event.time, gap)
                 barred = [sorted(stream.touched.get(event.user_id, ()))]
                 few = touches[str(event.item_id)] < FEW
                 fresh.append(few if bundle is None else event.item_id not in vectors)
-                strict.append(bool(state.recent) and event.time > state.recent[-1].time)
+                strict.append(is_later)
                 for k in np.roll(np.arange(len(rankers)), counting).tolist():
                     began = time.thread_time()
-                    [made] = rankers[k].rank([state], [state.last], barred)
+                    [made] = rankers[k].rank([state], [at], barred)
                     spent[k] += time.thread_time() - began
                     item = str(event.item_id)
                     ranks[k].append(made.items.index(item) + 1 if item in made.items else 0)
@@ -88,9 +101,9 @@ def main(
         if arrivals and event.item_id is not None and event.item_id not in arrived:
             arrived.add(event.item_id)
             stream.shelf.apply(Arrivals([event.item_id], [event.time]))
-    at, is_strict, is_new = np.array(ranks), np.array(strict), np.array(fresh)
-    gain = np.where(at > 0, 1.0 / np.maximum(at, 1), 0.0)
-    print(f"{at.shape[1]:,} events, {is_strict.sum():,} of them strict, {is_new.sum():,} of new items\n")
+    rank, is_strict, is_new = np.array(ranks), np.array(strict), np.array(fresh)
+    gain = np.where(rank > 0, 1.0 / np.maximum(rank, 1), 0.0)
+    print(f"{rank.shape[1]:,} events, {is_strict.sum():,} of them strict, {is_new.sum():,} of new items\n")
     heads = (
         "variant",
         "HR@20",
@@ -106,8 +119,8 @@ def main(
     for k, name in enumerate(names):
         more = gain[k] - gain[0]
         cells = (
-            (at[k] > 0).mean(), gain[k].mean(), (at[k, is_strict] > 0).mean(), gain[k, is_strict].mean(),
-            (at[k, is_new] > 0).mean(), gain[k, is_new].mean(),
+            (rank[k] > 0).mean(), gain[k].mean(), (rank[k, is_strict] > 0).mean(), gain[k, is_strict].mean(),
+            (rank[k, is_new] > 0).mean(), gain[k, is_new].mean(),
         )  # fmt: skip
         error = more.std() / np.sqrt(len(more))
         print(
@@ -121,8 +134,9 @@ if __name__ == "__main__":
     parser.add_argument("file", type=Path)
     parser.add_argument("--limit", type=int)
     parser.add_argument("--every", type=int, default=10)
+    parser.add_argument("--strict", action="store_true")
     parser.add_argument("--arrivals", action="store_true")
     parser.add_argument("--model", type=Path)
     parser.add_argument("--variant", action="append", default=[])
     told = parser.parse_args()
-    main(told.file, told.limit, told.every, told.arrivals, told.model, told.variant)
+    main(told.file, told.limit, told.every, told.strict, told.arrivals, told.model, told.variant)

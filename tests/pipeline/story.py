@@ -254,8 +254,8 @@ def refresh_everyone(story: Story, turn: int) -> None:
         live.until(lambda: (live.rec(user) or {}).get("seq") == version, f"{user} at {version}")  # noqa: B023
 
 
-def expected_lists(story: Story) -> dict[str, Any]:
-    """What a ranker of our own says, on a shelf that is filled from Redis as a worker's is."""
+def expected_lists(story: Story, times: dict[str, int]) -> dict[str, Any]:
+    """What a ranker of our own says as of these times, on a shelf that is filled from Redis as a worker's is."""
     live = story.live
     shelf = Shelf(ShelfBounds())
     ShelfFollower(live.redis, live.names, shelf, ShelfBounds().neighbours).fill()
@@ -265,14 +265,15 @@ def expected_lists(story: Story) -> dict[str, Any]:
     states = [
         msgspec.structs.replace(story.plain.states[user], uid=live.pseudonym.of(user)) for user in users
     ]
-    return dict(zip(users, Ranker(shelf).rank(states, [s.last for s in states]), strict=True))
+    return dict(zip(users, Ranker(shelf).rank(states, [times[user] for user in users]), strict=True))
 
 
 def lists_agree(story: Story) -> list[str]:
     """Stored and expected list of each user where they differ."""
     wrong = []
-    for user, made in expected_lists(story).items():
-        stored = story.live.rec(user)["items"]
+    lists = {user: story.live.rec(user) for user in story.plain.states}
+    for user, made in expected_lists(story, {user: rec["at"] for user, rec in lists.items()}).items():
+        stored = lists[user]["items"]
         same = [item for item, _, _ in stored] == made.items and all(
             math.isclose(score, expected, abs_tol=SCORE_TOLERANCE, rel_tol=1e-5) and why == because
             for (_, score, why), expected, because in zip(stored, made.scores, made.whys, strict=True)

@@ -8,10 +8,12 @@ from collections import Counter
 from operators.affinity import AffinityModel, AffinitySettings
 from operators.drift import DriftDetector, DriftSettings
 from operators.profile import learning_classes, profile_of
+from operators.sessions import end_of
+from operators.user_step import StepSettings
 from schemas.codec import DEAD_LETTERS, DRIFT_ALERTS, RECOMMENDATIONS
 from schemas.records import Recommendation
 from schemas.redis_values import profile_value
-from tests.pipeline.story import Story, lists_agree, sums_agree
+from tests.pipeline.story import HOUR, Story, lists_agree, sums_agree
 
 
 def test_every_message_is_accepted_a_duplicate_or_a_dead_letter(story: Story) -> None:
@@ -62,6 +64,25 @@ def test_every_list_is_what_a_plain_ranker_says_after_a_final_refresh(story: Sto
     assert lists_agree(story) == []
 
 
+def test_who_is_gone_has_a_list_as_of_the_end_of_their_session_and_who_is_there_of_their_last_event(
+    story: Story,
+) -> None:
+    ends = {
+        user: end_of(state.session, StepSettings().session_gap) for user, state in story.plain.states.items()
+    }
+    # The last event of each, which asked for a list, was of a time when most sessions were long over.
+    gone = [user for user, end in ends.items() if end is not None and end < story.plain.latest - 3 * HOUR]
+    assert gone
+    for user in gone:
+        story.live.until(
+            lambda: story.live.rec(user)["at"] == ends[user],  # noqa: B023
+            f"{user}'s list as of {ends[user]}",
+        )
+    for user, end in ends.items():
+        made = story.live.rec(user)
+        assert made["at"] == (end if made["id"].endswith("-end") else story.plain.states[user].last)
+
+
 def test_lists_leave_out_what_cannot_be_had_and_what_was_bought(story: Story) -> None:
     bought: dict[str, set[str]] = {}
     for user, state in story.plain.states.items():
@@ -79,7 +100,7 @@ def test_the_log_tells_each_list_that_is_in_redis(story: Story) -> None:
     logged: dict[str, Recommendation] = {}
     for message in story.live.read(story.live.topics.recommendations):
         entry = RECOMMENDATIONS.decode(message)
-        if entry.uid not in logged or logged[entry.uid].seq < entry.seq:
+        if entry.uid not in logged or logged[entry.uid].seq <= entry.seq:
             logged[entry.uid] = entry
     for user in story.plain.states:
         entry, stored = logged[story.live.pseudonym.of(user)], story.live.rec(user)

@@ -12,13 +12,13 @@ import pytest
 from operators.ingest_settings import IngestSettings
 from operators.item_ingest import ItemIngest
 from operators.list_replay import differences
-from operators.refresh_request import FORGET, LEADING, QUIET, RefreshRequest, encode_request
+from operators.refresh_request import ENDED, FORGET, LEADING, QUIET, RefreshRequest, encode_request
 from operators.shelf_records import Items, Popularity
 from schemas.codec import ITEMS, RECOMMENDATIONS
 from schemas.records import Item
 from schemas.redis_keys import RedisKeys
 from schemas.schema_book import SchemaBook
-from schemas.state import RecentItem, UserState, encode_state
+from schemas.state import RecentItem, Session, UserState, encode_state
 from schemas.stats import SEGMENTS
 from udfs.catalogue_entries import bring_back
 from udfs.rank_worker import RankWorker
@@ -98,6 +98,44 @@ def test_a_user_who_is_forgotten_last_has_no_keys(worker: RankWorker, client: An
     worker.rank([request(1, LEADING, segments=("vip",))])
     assert worker.rank([request(2, QUIET), request(3, FORGET)]) == [None, None]
     assert not client.exists(*NAMES.of_user("ann"))
+
+
+def ended(n: int, edge: int, uid: str = "ann") -> bytes:
+    """A request for a user whose session ended with their n-th event."""
+    last = BORN + n
+    user = UserState(uid, born=BORN, n=n, last=last, session=Session(number=1, start=BORN, last=last))
+    user.recent.append(RecentItem.of("mug", last, "view", "Home"))
+    return encode_request(RefreshRequest(encode_state(user), asked=last, edge=edge))
+
+
+def test_a_list_for_the_next_visit_takes_the_place_of_that_of_the_session_until_there_is_news(
+    worker: RankWorker, client: Any
+) -> None:
+    gap = WorkerSettings("").step.session_gap
+    [during] = worker.rank([ended(1, LEADING)])
+    first = stored(client, NAMES.rec("ann"))
+    [after] = worker.rank([ended(1, ENDED)])
+    second = stored(client, NAMES.rec("ann"))
+    assert (first["at"], second["at"]) == (BORN + 1, BORN + 1 + gap + 1)
+    assert (first["seq"], second["id"]) == (second["seq"], first["id"] + "-end")
+    assert during is not None
+    assert after is not None
+    assert RECOMMENDATIONS.decode(after).rec_id == second["id"]
+    worker.rank([ended(1, ENDED), ended(2, QUIET)])  # nothing of a new visit is known to the list
+    assert stored(client, NAMES.rec("ann"))["at"] == BORN + 2
+    worker.rank([ended(2, ENDED), ended(2, QUIET)])  # a segment was left at the same time
+    assert stored(client, NAMES.rec("ann"))["at"] == BORN + 2 + gap + 1
+    worker.rank([ended(3, LEADING)])
+    assert stored(client, NAMES.rec("ann"))["at"] == BORN + 3
+
+
+def test_a_list_for_the_next_visit_is_made_again_from_its_inputs(worker: RankWorker, client: Any) -> None:
+    client.zadd(NAMES.asked, {"ann": 9e15})
+    worker._inputs.look()
+    [message] = worker.rank([ended(1, ENDED)])
+    assert message is not None
+    assert inputs_in(message) is not None
+    assert differences(RECOMMENDATIONS.decode(message), lambda sha256: None) == []
 
 
 def inputs_in(message: bytes | None) -> bytes | None:

@@ -182,18 +182,23 @@ def test_a_planted_leak_shows_in_the_features() -> None:
     assert rows[1][0, events] > rows[0][0, events]
 
 
-def test_how_long_the_user_stays_away_is_in_no_feature_since_the_job_cannot_know_it() -> None:
+def test_how_long_the_user_stays_away_is_in_no_feature_but_whether_the_session_is_over() -> None:
     stream = PlainStream()
     for each in shop_events(400):
         stream.learn(each)
     rows = []
-    for pause in (MINUTE, 7 * 24 * 60 * MINUTE):
+    for pause in (0, 7 * MINUTE, 24 * 60 * MINUTE, 7 * 24 * 60 * MINUTE):
         sampler = ListSampler(stream, no_factors(), RankSettings())
         time = stream.latest + pause
         sampler.sample(Event(event_id="last", user_id="user-5", type="view", time=time, item_id="item-59"))
         rows.append(sampler.take().rows)
     assert len(rows[0]) > 0
-    np.testing.assert_array_equal(rows[0], rows[1])
+    within, still_within, over, long_over = rows
+    np.testing.assert_array_equal(within, still_within)
+    np.testing.assert_array_equal(over, long_over)
+    assert not np.array_equal(within, over), (
+        "the job makes a list at a session's end, and knows that it is over"
+    )
 
 
 def test_a_bundle_is_trained_on_the_features_asked_for_and_ranks_by_them(file: Path, tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from jobs.plain_stream import PlainStream
 from jobs.training_set import FutureSeenError, ListSampler
 from operators.feature_plan import FeaturePlan, known_features
 from operators.rank_settings import RankSettings
+from operators.sessions import end_of
+from operators.user_step import StepSettings
 from schemas.records import Context, Event
 from tests.unit.made_boosted import drawn_boosted
 
@@ -67,11 +69,14 @@ def test_no_feature_reads_anything_of_the_event_to_come(before: tuple[int, Plain
     place, stream = before
     event = EVENTS[place]
     rows = rows_of(stream, event)
+    # Of the time to come a list may know that it lies after the session's end, and no more.
+    end = end_of(stream.states[event.user_id].session, StepSettings().session_gap)
+    assert end is not None
     other = msgspec.structs.replace(
         event,
         event_id="other",
         type="purchase" if event.type != "purchase" else "view",
-        time=event.time + 40 * 86_400_000,
+        time=end - 1 if event.time < end else event.time + 40 * 86_400_000,
         value=9_999.0,
         quantity=77,
         session_id="another",

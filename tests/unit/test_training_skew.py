@@ -22,9 +22,12 @@ from operators.bundle_manifest import DataSpan, Manifest
 from operators.feature_plan import FeaturePlan, known_features
 from operators.onnx_scorer import OnnxScorer
 from operators.rank_settings import RankSettings
-from operators.refresh_request import LEADING, RefreshRequest, encode_request
+from operators.refresh_request import ENDED, LEADING, RefreshRequest, encode_request
+from operators.sessions import is_over
+from operators.user_step import StepSettings
 from schemas.codec import RECOMMENDATIONS, encode_event
 from schemas.records import Recommendation
+from schemas.state import decode_state
 from tests.unit.made_boosted import drawn_boosted
 from tests.unit.made_sequence import drawn_autoencoder, drawn_sequence
 from udfs.worker_settings import WorkerSettings
@@ -63,10 +66,12 @@ def bundle(folder: Path, factors: ItemFactors, *models: ExportedSequence | Expor
     return scorer
 
 
-def served(job: PlainLoop, user_id: str) -> npt.NDArray[np.float64]:
-    """The scores of the list that the job makes of the user's stored record now, best first."""
+def served(job: PlainLoop, user_id: str, at: int) -> npt.NDArray[np.float64]:
+    """The scores of the list that the user has at event time `at`, best first: of the session's end once it is over."""
     job.catch_up()
-    [message] = job.worker.rank([encode_request(RefreshRequest(job.states[user_id], 0, LEADING))])
+    stored = job.states[user_id]
+    over = is_over(decode_state(stored).session, at, StepSettings().session_gap)
+    [message] = job.worker.rank([encode_request(RefreshRequest(stored, 0, ENDED if over else LEADING))])
     assert message is not None
     made = RECOMMENDATIONS.decode(message)
     assert isinstance(made, Recommendation)
@@ -98,7 +103,7 @@ def test_a_row_of_training_is_the_row_that_the_job_makes_of_the_same_user_at_the
             kept = sampler.take()
             if kept.lists:
                 scores = np.sort(scorer.score(kept.rows))[::-1][:20]
-                made = served(job, event.user_id)[: len(scores)]
+                made = served(job, event.user_id, event.time)[: len(scores)]
                 np.testing.assert_allclose(made, scores, rtol=1e-6, atol=2e-5)
                 compared += 1
         stream.learn(event)
