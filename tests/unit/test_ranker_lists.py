@@ -56,7 +56,7 @@ def user(
     recent: Sequence[str], country: str | None = "GB", bought: Sequence[str] = (), uid: str = "u"
 ) -> UserState:
     made = UserState(
-        uid, born=1, n=len(recent), last=NOW, session=Session(1, NOW - 10, NOW, 2), country=country
+        uid, born=1, n=len(recent), last=NOW, session=Session(1, NOW - 200, NOW, 2), country=country
     )
     made.recent = [RecentItem(item, NOW - 100 + k, "view", "Toys") for k, item in enumerate(recent)]
     made.categories = {"Toys": 2.0, "Garden/Lights": 1.0}
