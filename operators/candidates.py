@@ -91,7 +91,7 @@ class CandidateSettings:
     session_half_life: float = 20.0
     nearness_power: float = 1.0
     session_reach: float = 3.0
-    returning: float = 4.0
+    returning: float = 3.0
     covisit_items: int = 10
     covisit_decay: float = 0.5
     second_hop: int = 20
