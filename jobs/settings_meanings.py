@@ -108,6 +108,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "statistics.popularity_half_life": "Half-life of what is popular, in days.",
         "statistics.position_decay": "The k-th previous item counts this to the power of k.",
         "statistics.reverse": "What a pair counts in the other direction.",
+        "statistics.pair_pause": "A pair counts half where so many seconds lie between its items; 0: pauses"
+        " play no part.",
         "statistics.items": "Items that keep neighbours, in `evaluate` and `train`;"
         " the job bounds its statistics by time.",
         "statistics.scopes": "Scopes that keep items, likewise.",

@@ -187,7 +187,7 @@ def follow_users(tables: StreamTableEnvironment, plan: Plan, events: DataStream)
         tables.create_temporary_view("lake_rows", tables.from_data_stream(step.rescale()))
     tables.create_temporary_view("refused", tables.from_data_stream(refused_by(keyed, step)))
     tables.execute_sql(
-        "create temporary view steps as select item, earlier, scopes, weight, `session`, ts"
+        "create temporary view steps as select item, earlier, apart, scopes, weight, `session`, ts"
         " from step_rows where item is not null"
     )
     tables.execute_sql(f"create temporary view purchases as {PURCHASES}")
@@ -219,6 +219,7 @@ def co_visits(settings: StatisticsSettings) -> str:
         epoch_ms=int(decay.span),
         position_decay=f"{settings.position_decay:e}",
         reverse_weight=f"{settings.reverse:e}",
+        pause=f"{settings.pause_ms:e}",
     )
 
 

@@ -55,6 +55,7 @@ DIALS = (
     Dial("step.previous_items", 1, 5, whole=True, learns=True),
     Dial("statistics.position_decay", 0.3, 1.0, learns=True),
     Dial("statistics.reverse", 0.1, 1.0, learns=True),
+    Dial("statistics.pair_pause", 5.0, 600.0, ratio=True, learns=True),
     Dial("statistics.covisit_half_life", 3.0, 300.0, ratio=True, learns=True),
     Dial("statistics.popularity_half_life", 0.5, 30.0, ratio=True, learns=True),
 )

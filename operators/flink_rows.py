@@ -10,12 +10,26 @@ from operators.item_step import ItemStep, Purchase
 from operators.segments import Transition
 
 STEP_ROW = Types.ROW_NAMED(
-    ["uid", "request", "item", "earlier", "scopes", "weight", "session", "ts", "topic", "payload", "lake"],
+    [
+        "uid",
+        "request",
+        "item",
+        "earlier",
+        "apart",
+        "scopes",
+        "weight",
+        "session",
+        "ts",
+        "topic",
+        "payload",
+        "lake",
+    ],
     [
         Types.STRING(),
         Types.PRIMITIVE_ARRAY(Types.BYTE()),
         Types.STRING(),
         Types.BASIC_ARRAY(Types.STRING()),
+        Types.BASIC_ARRAY(Types.LONG()),
         Types.BASIC_ARRAY(Types.STRING()),
         Types.DOUBLE(),
         Types.LONG(),
@@ -59,12 +73,13 @@ Cells = Sequence[str | None]
 def user_row(uid: str, request: bytes | None = None, step: ItemStep | None = None, cells: Cells = ()) -> Row:
     """What an event asks of the rank stage, says about items, and leaves in the lake."""
     if step is None:
-        return Row(uid, request, None, (), (), None, None, None, None, None, cells)
+        return Row(uid, request, None, (), (), (), None, None, None, None, None, cells)
     return Row(
         uid,
         request,
         step.item,
         step.prev,
+        step.apart,
         step.scopes,
         step.weight,
         step.session,
@@ -80,21 +95,21 @@ def purchase_row(step: ItemStep, purchase: Purchase) -> Row:
     earlier = (*purchase.mates, *purchase.viewed)
     packed = purchase.days * _MATES + len(purchase.mates)
     return Row(
-        step.item, None, None, earlier, purchase.areas, step.weight, packed, step.time, PURCHASE, None, ()
+        step.item, None, None, earlier, (), purchase.areas, step.weight, packed, step.time, PURCHASE, None, ()
     )
 
 
 def message(topic: str, payload: bytes) -> Row:
     """A message for a topic."""
-    return Row(None, None, None, (), (), None, None, None, topic, payload, ())
+    return Row(None, None, None, (), (), (), None, None, None, topic, payload, ())
 
 
 def beside(key: str, topic: str, payload: bytes) -> Row:
     """For a model or a detector, which is the key: EXAMPLES or WATCH; or REFERENCE, for Redis."""
-    return Row(key, None, None, (), (), None, None, None, topic, payload, ())
+    return Row(key, None, None, (), (), (), None, None, None, topic, payload, ())
 
 
 def segment_row(topic: str, transition: Transition, payload: bytes) -> Row:
     """A segment entered or left: the message, and the segment with 1 or -1 for the counts."""
     weight = 1.0 if transition.entered else -1.0
-    return Row(None, None, None, (), (transition.segment,), weight, None, None, topic, payload, ())
+    return Row(None, None, None, (), (), (transition.segment,), weight, None, None, topic, payload, ())

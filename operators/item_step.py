@@ -24,10 +24,11 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
 class ItemStep(msgspec.Struct, frozen=True, kw_only=True):
     """A user went on to `item`. It carries no user id.
 
-    `prev` are the user's items before it, newest first, at most 5 and none of them `item`. `scopes` are the
-    scopes of popularity it counts in ('all', 'category:<top level>', 'country:<code>'). `weight` says how
-    much the type of event counts (a purchase more than a view). `session` numbers the user's session,
-    unique over all users. `time` is the event's, in ms. `purchase` says more of a purchase.
+    `prev` are the user's items before it, newest first, at most 5 and none of them `item`; `apart` are the ms
+    that lie between each of them and `item`, none where none are given. `scopes` are the scopes of popularity it
+    counts in ('all', 'category:<top level>', 'country:<code>'). `weight` says how much the type of event counts (a
+    purchase more than a view). `session` numbers the user's session, unique over all users. `time` is the event's,
+    in ms. `purchase` says more of a purchase.
 
     >>> ItemStep(item="85123A", prev=("71053",), scopes=("all",), weight=1.0, session=7, time=1_000).prev
     ('71053',)
@@ -39,6 +40,7 @@ class ItemStep(msgspec.Struct, frozen=True, kw_only=True):
     weight: float
     session: int
     time: int
+    apart: tuple[int, ...] = ()
     purchase: Purchase | None = None
 
 

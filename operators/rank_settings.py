@@ -31,7 +31,7 @@ class RankSettings:
     blend: Mapping[str, float] = field(
         default_factory=lambda: {
             "session_knn": 1.0,
-            "covisit": 0.5,
+            "covisit": 0.75,
             "trending": 0.05,
             "category_trending": 0.05,
             "factors": 0.3,

@@ -27,17 +27,20 @@ def touch(recent: list[RecentItem], item: RecentItem, most: int) -> None:
         del recent[0]
 
 
-def before(recent: list[RecentItem], item_id: str, time: int, window: int, most: int) -> tuple[str, ...]:
-    """Up to `most` other items touched at most `window` ms around `time`, newest first.
+def before(
+    recent: list[RecentItem], item_id: str, time: int, window: int, most: int
+) -> list[tuple[str, int]]:
+    """Up to `most` other items touched at most `window` ms around `time`, newest first, with the ms that lie between.
 
     >>> r = [RecentItem("a", 1, "view", "?"), RecentItem("b", 3, "view", "?")]
     >>> before(r, "c", 4, window=2, most=3)
-    ('b',)
+    [('b', 1)]
     """
-    found = []
+    found: list[tuple[str, int]] = []
     for held in reversed(recent):
-        if held.item_id != item_id and abs(time - held.time) <= window:
-            found.append(held.item_id)
+        apart = abs(time - held.time)
+        if held.item_id != item_id and apart <= window:
+            found.append((held.item_id, apart))
             if len(found) == most:
                 break
-    return tuple(found)
+    return found

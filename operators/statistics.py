@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 
 from operators.decayed_table import DecayedTable
 from operators.forward_decay import ForwardDecay
@@ -13,12 +15,15 @@ from operators.shelf_records import CoVisits, Popularity, SessionSteps, ShelfRec
 
 DAY = 86_400_000.0
 
+_NEVER = 1e100
+
 
 @dataclass(frozen=True)
 class StatisticsSettings:
     """How item statistics are made. Half-lives are in days.
 
-    The k-th previous item (0 is the newest) counts `position_decay`^k, and in reverse `reverse` times that.
+    The k-th previous item (0 is the newest) counts `position_decay`^k, and in reverse `reverse` times that; half as
+    much where `pair_pause` seconds lie between the two, a third where twice as many do (0: pauses play no part).
     At most `items` items keep neighbours and `scopes` scopes keep items: the ones that were not heard of
     for longest give way. A row that grows beyond `members` keeps its greater half. So memory is bounded by
     (items + scopes) * members sums of about 100 bytes. Purchases have a half-life of their own: there are fewer
@@ -30,10 +35,24 @@ class StatisticsSettings:
     purchase_half_life: float = 90.0
     position_decay: float = 0.8
     reverse: float = 0.5
+    pair_pause: float = 30.0
     items: int = 100_000
     scopes: int = 4_096
     members: int = 256
     scope_members: int = 20_000
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.pair_pause < math.inf:
+            raise ValueError(f"pair_pause of {self.pair_pause} seconds; it must be 0 or more")
+
+    @property
+    def pause_ms(self) -> float:
+        """A pair so many ms apart counts half. What stands for 'never' makes every share exactly 1.
+
+        >>> StatisticsSettings(pair_pause=2.0).pause_ms, StatisticsSettings(pair_pause=0.0).pause_ms
+        (2000.0, 1e+100)
+        """
+        return self.pair_pause * 1_000.0 or _NEVER
 
 
 class ItemStatistics:
@@ -51,6 +70,7 @@ class ItemStatistics:
     def __init__(self, settings: StatisticsSettings = StatisticsSettings()) -> None:
         self._position = settings.position_decay
         self._reverse = settings.reverse
+        self._pause = settings.pause_ms
         self._covisits = DecayedTable(
             ForwardDecay(settings.covisit_half_life * DAY), settings.items, settings.members
         )
@@ -70,9 +90,10 @@ class ItemStatistics:
             self._purchases.update(step.item, step.purchase, weight, step.time)
         for scope in step.scopes:
             self._popular.add(scope, step.item, weight, step.time)
-        for previous in step.prev:
-            self._covisits.add(previous, step.item, weight, step.time)
-            self._covisits.add(step.item, previous, weight * self._reverse, step.time)
+        for previous, apart in zip(step.prev, step.apart or repeat(0), strict=False):
+            near = weight * (self._pause / (self._pause + apart))
+            self._covisits.add(previous, step.item, near, step.time)
+            self._covisits.add(step.item, previous, near * self._reverse, step.time)
             weight *= self._position
 
     def records(self) -> Iterator[ShelfRecord]:

@@ -276,7 +276,8 @@ class UserStep:
             scopes.append(country_scope(user.country))
         return ItemStep(
             item=item_id,
-            prev=previous,
+            prev=tuple(item for item, _ in previous),
+            apart=tuple(apart for _, apart in previous),
             scopes=tuple(scopes),
             weight=interest,
             session=session_key(user.uid, user.session.number),

@@ -32,6 +32,7 @@ def steps(count: int) -> Iterator[ItemStep]:
         yield ItemStep(
             item=item,
             prev=tuple(prev),
+            apart=tuple(rng.randrange(int(DAY)) for _ in prev) if number % 3 else (),
             scopes=("all", f"category:{rng.randrange(4)}", "country:GB")[: rng.randrange(1, 4)],
             weight=rng.choice((1.0, 2.0, 3.0, 5.0)),
             session=number % 50,
@@ -62,8 +63,8 @@ def run_queries(folder: Path) -> None:
     options |= ITEM_SIDE | {"table.exec.mini-batch.size": "500"}
     _, tables = environment(options, parallelism=1)
     tables.execute_sql(
-        "create temporary table steps (item string, earlier array<string>, scopes array<string>,"
-        " weight double, ts bigint) with ('connector' = 'filesystem',"
+        "create temporary table steps (item string, earlier array<string>, apart array<bigint>,"
+        " scopes array<string>, weight double, ts bigint) with ('connector' = 'filesystem',"
         f" 'path' = '{(folder / 'steps.json').as_uri()}', 'format' = 'json')"
     )
     tables.execute_sql(
@@ -98,8 +99,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[ItemStatistics, dict
                 }  # fmt: skip
                 purchases.write(json.dumps(row) + "\n")
             row = {
-                "item": step.item, "earlier": step.prev, "scopes": step.scopes, "weight": step.weight,
-                "ts": step.time,
+                "item": step.item, "earlier": step.prev, "apart": step.apart, "scopes": step.scopes,
+                "weight": step.weight, "ts": step.time,
             }  # fmt: skip
             file.write(json.dumps(row) + "\n")
     # In a process of its own, which takes the JVM with it when it ends.

@@ -50,5 +50,7 @@ def test_before_gives_other_items_near_in_time_newest_first(
     touches: list[tuple[str, int]], item: str, time: int, window: int, most: int
 ) -> None:
     recent = touched(touches, most=8)
-    near = [r.item_id for r in reversed(recent) if r.item_id != item and abs(r.time - time) <= window]
-    assert before(recent, item, time, window, most) == tuple(near[:most])
+    near = [
+        (r.item_id, r.time) for r in reversed(recent) if r.item_id != item and abs(r.time - time) <= window
+    ]
+    assert before(recent, item, time, window, most) == [(i, abs(time - t)) for i, t in near[:most]]

@@ -1,16 +1,18 @@
 """Item statistics: the sums are those of exponential decay, computed the slow way from all events."""
 
 from collections import defaultdict
-from math import log
+from math import exp, log
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jobs.plain_stream import PlainStream
 from operators.forward_decay import HALF_LIVES_PER_EPOCH, ForwardDecay
 from operators.item_step import ItemStep
 from operators.shelf_records import CoVisits, Popularity, SessionSteps
 from operators.statistics import DAY, ItemStatistics, StatisticsSettings
+from schemas.records import Event
 
 START = 1_600_000_000_000
 items = st.sampled_from(["a", "b", "c", "d"])
@@ -62,6 +64,52 @@ def test_scores_are_logarithms_of_exponentially_decayed_sums(
     for scope in ("all", "country:GB"):
         found = {item: popularity.value(s, now) for item, s in statistics.popular(scope)}
         assert found == pytest.approx(dict(popular), rel=1e-9)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([1.0, 3.0]), st.lists(st.integers(0, int(DAY)), max_size=3)), min_size=1
+    ),
+    st.sampled_from([0.0, 5.0, 30.0]),
+)
+@settings(max_examples=60)
+def test_a_pair_counts_half_where_the_pause_lies_between_and_less_beyond(
+    rows: list[tuple[float, list[int]]], pause: float
+) -> None:
+    statistics = ItemStatistics(StatisticsSettings(pair_pause=pause))
+    pairs: dict[tuple[str, str], float] = defaultdict(float)
+    for k, (weight, apart) in enumerate(rows):
+        prev = ("b", "c", "d")[: len(apart)]
+        statistics.update(
+            ItemStep(item="a", prev=prev, apart=tuple(apart), scopes=(), weight=weight, session=k, time=START)
+        )
+        for place, (previous, ms) in enumerate(zip(prev, apart, strict=True)):
+            near = 1.0 / (1.0 + ms / 1_000 / pause) if pause else 1.0
+            pairs[previous, "a"] += weight * 0.8**place * near
+            pairs["a", previous] += weight * 0.8**place * near * 0.5
+    covisit = ForwardDecay(30 * DAY)
+    found = {(a, b): covisit.value(s, START) for a in "abcd" for b, s in statistics.neighbours(a)}
+    assert found == pytest.approx(dict(pairs), rel=1e-9)
+
+
+def test_what_users_touch_in_a_row_goes_together_more_than_what_they_come_back_to_later() -> None:
+    stream = PlainStream()
+    for n, (item, time) in enumerate((("mug", 0), ("plate", 5_000), ("bowl", 605_000))):
+        view = Event(event_id=str(n), user_id="ann", type="view", time=START + time, item_id=item)
+        step = stream.learn(view).step
+    assert step is not None
+    assert (step.prev, step.apart) == (("plate", "mug"), (600_000, 605_000))
+    stream.catch_up()
+    held = stream.shelf.neighbours.of(stream.shelf.number("plate"))
+    scores = {stream.shelf.item_id(item): score for item, score in held}
+    # plate comes 5 s after mug, and bowl 600 s after plate; the reverse of a pair counts half.
+    assert exp(scores["mug"] - scores["bowl"]) == pytest.approx(0.5 * (30 / 35) / (30 / 630), rel=1e-3)
+
+
+@pytest.mark.parametrize("pause", [-1.0, float("inf"), float("nan")])
+def test_a_pause_that_is_no_time_is_refused(pause: float) -> None:
+    with pytest.raises(ValueError, match="pair_pause of"):
+        StatisticsSettings(pair_pause=pause)
 
 
 def test_a_new_epoch_begins_a_new_sum_and_the_greater_one_counts() -> None:

@@ -120,7 +120,7 @@ def test_a_sample_is_judged_as_it_is_among_all() -> None:
 
 
 def test_settings_are_judged_once_however_often_they_are_asked_for() -> None:
-    data = data_of(shoppers(12))
+    data = data_of(shoppers(30))
     passes = count()
     judged = Judge(data, LOUD_TRENDS, judged_events(data.events), lambda taken: taken or next(passes))
     [first] = judged.objectives([{"rank.blend.trending": 0.05}])
