@@ -24,6 +24,7 @@ from operators.boosted_affinity import BoostedAffinity
 from operators.boosted_features import INPUTS
 from operators.bundle_manifest import BOOSTED, BOOSTED_GOLDEN
 from operators.calibration import LEAST_SHARE, fit
+from operators.onnx_scorer import OnnxScorer
 from operators.reliability import Reliability, reliability_of
 
 LEAST_EVENTS = 200
@@ -48,7 +49,7 @@ class ExportedBoosted:
 
     def model(self) -> BoostedAffinity:
         """The model as the job loads it."""
-        return BoostedAffinity(self.graph)
+        return BoostedAffinity(OnnxScorer(self.graph, len(INPUTS)))
 
     def save(self, folder: Path) -> None:
         """Write the two files of a bundle."""

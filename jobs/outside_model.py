@@ -14,10 +14,11 @@ from jobs import ranker_cost
 from jobs.bundle_writer import refuse_existing, write_bundle
 from jobs.factorise import ItemFactors
 from jobs.outside_graph import OutsideModelRefused, as_ranker, read_graph
-from operators.bundle import GOLDEN_TOLERANCE, Bundle, load_bundle
+from operators.bundle import Bundle, load_bundle
 from operators.bundle_arrays import read_arrays
 from operators.bundle_manifest import GOLDEN, DataSpan, Manifest, sha256_of
 from operators.feature_plan import known_features, refuse_unknown
+from operators.golden_scores import GOLDEN_TOLERANCE
 from operators.onnx_scorer import OnnxScorer
 
 FACTOR_FEATURES = frozenset({"factors_score", "factors_rank", "factor_fit", "factor_fit_last"})

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from operators.affinity_columns import CategoryProbability
 from operators.boosted_columns import distinct_categories
 from operators.boosted_features import INPUTS, boosted_rows
@@ -17,22 +15,17 @@ from operators.bundle_arrays import read_arrays
 from operators.bundle_manifest import BOOSTED, BOOSTED_GOLDEN, BundleRefused
 from operators.candidates import Candidates
 from operators.feature_columns import Floats, Ints
-from operators.onnx_scorer import OnnxScorer, UnusableGraph
+from operators.golden_scores import golden_scorer
+from operators.onnx_scorer import OnnxScorer
 from operators.shelf import Shelf
 from operators.user_batch import UserBatch
 
-GOLDEN_TOLERANCE = 1e-4
-"""How far a golden probability may be off, absolutely and relatively."""
-
 
 class BoostedAffinity:
-    """Probabilities from an ONNX graph that takes float32[r, len(INPUTS)] and returns float32[r], each in [0, 1].
+    """Probabilities from a scorer that takes float32[r, len(INPUTS)] and returns float32[r], each in [0, 1]."""
 
-    Raises `UnusableGraph` for a graph of another shape.
-    """
-
-    def __init__(self, graph: bytes) -> None:
-        self._scorer = OnnxScorer(graph, len(INPUTS))
+    def __init__(self, scorer: OnnxScorer) -> None:
+        self._scorer = scorer
 
     def of_rows(self, rows: Floats) -> Floats:
         """float32[r] of rows as `boosted_rows` makes them."""
@@ -69,28 +62,11 @@ def load_boosted(folder: Path) -> BoostedAffinity:
     Raises `BundleRefused` where it does not load, takes other inputs, or does not give them.
     """
     held = read_arrays(folder / BOOSTED_GOLDEN, "names", "inputs", "outputs")
-    names, inputs, expected = held["names"], held["inputs"], held["outputs"]
+    names = held["names"]
     if names.tolist() != list(INPUTS):
         other = sorted(set(map(str, names.tolist())) ^ set(INPUTS)) or ["another order"]
         raise BundleRefused(
             f"{folder}/{BOOSTED_GOLDEN}: its inputs are not those of this release ({', '.join(other)}); train the"
             " bundle again"
         )
-    try:
-        model = BoostedAffinity((folder / BOOSTED).read_bytes())
-    except UnusableGraph as error:
-        raise BundleRefused(f"{folder}/{BOOSTED}: {error}; train the bundle again") from error
-    fits = inputs.dtype == np.float32 and inputs.shape == (len(expected), len(INPUTS)) and len(expected)
-    if not fits:
-        raise BundleRefused(
-            f"{folder}/{BOOSTED_GOLDEN}: golden inputs of shape {inputs.shape}; train the bundle again"
-        )
-    found = model.of_rows(inputs)
-    off = ~np.isclose(found, expected, rtol=GOLDEN_TOLERANCE, atol=GOLDEN_TOLERANCE)
-    if off.any():
-        row = int(np.flatnonzero(off)[0])
-        raise BundleRefused(
-            f"{folder}/{BOOSTED}: golden row {row} gets {found[row]:.6g} here, {expected[row]:.6g} where it was"
-            " trained; train the bundle again here"
-        )
-    return model
+    return BoostedAffinity(golden_scorer(folder / BOOSTED, folder / BOOSTED_GOLDEN, held, len(INPUTS)))

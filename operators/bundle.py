@@ -34,13 +34,11 @@ from operators.features import (
     SEQUENCE_FEATURES,
     SEQUENCE_PROFILE,
 )
-from operators.onnx_scorer import OnnxScorer, UnusableGraph
+from operators.golden_scores import golden_scorer
+from operators.onnx_scorer import OnnxScorer
 from operators.sequence_model import SequenceModel, load_sequence
 
-__all__ = ["GOLDEN_TOLERANCE", "Bundle", "BundleRefused", "load_bundle"]
-
-GOLDEN_TOLERANCE = 1e-4
-"""How far a golden score may be off, absolutely and relatively: float32 kernels differ between processors."""
+__all__ = ["Bundle", "BundleRefused", "load_bundle"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,23 +157,8 @@ def _scorer(folder: Path, manifest: Manifest, known: Collection[str]) -> OnnxSco
         refuse_unknown(features, known, str(folder))
     except UnknownFeatures as error:
         raise BundleRefused(f"{error}; train the bundle again") from error
-    try:
-        scorer = OnnxScorer((folder / RANKER).read_bytes(), len(features))
-    except UnusableGraph as error:
-        raise BundleRefused(f"{folder}/{RANKER}: {error}; train the bundle again") from error
-    golden = read_arrays(folder / GOLDEN, "inputs", "outputs")
-    inputs, expected = golden["inputs"], golden["outputs"]
-    if inputs.dtype != np.float32 or inputs.shape != (len(expected), len(features)) or len(expected) == 0:
-        raise BundleRefused(f"{folder}/{GOLDEN}: inputs of shape {inputs.shape}; train the bundle again")
-    found = scorer.score(inputs)
-    wrong = ~np.isclose(found, expected, rtol=GOLDEN_TOLERANCE, atol=GOLDEN_TOLERANCE)
-    if wrong.any():
-        row = int(np.flatnonzero(wrong)[0])
-        raise BundleRefused(
-            f"{folder}/{RANKER}: golden row {row} scores {found[row]:.6g} here, "
-            f"{expected[row]:.6g} where it was trained; train the bundle again here"
-        )
-    return scorer
+    golden = folder / GOLDEN
+    return golden_scorer(folder / RANKER, golden, read_arrays(golden, "inputs", "outputs"), len(features))
 
 
 def _factors(

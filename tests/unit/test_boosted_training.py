@@ -85,7 +85,7 @@ def test_a_model_that_misses_its_golden_probabilities_is_refused(tmp_path: Path)
     folder, golden = written(tmp_path / "shop" / "1"), drawn_boosted().golden.copy()
     golden[3] += 0.001
     rewritten(folder, outputs=golden)
-    with pytest.raises(BundleRefused, match=r"categories\.onnx: golden row 3 gets"):
+    with pytest.raises(BundleRefused, match=r"categories\.onnx: golden row 3 scores"):
         load_bundle(folder)
 
 
