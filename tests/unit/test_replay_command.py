@@ -111,7 +111,7 @@ def test_why_explains_the_latest_list_and_the_one_that_held_then(headrace: Any, 
         "second", True, "blend", "item-20",
     )  # fmt: skip
     told = {share["source"]: share for share in why["items"][0]["sources"]}
-    assert told["covisit"]["contribution"] == pytest.approx(0.5)
+    assert told["covisit"]["contribution"] == pytest.approx(0.75)
     earlier = headrace("user", "why", "ann", "--source", str(out), "--at", str(NOW - 1), "--json")
     then = json.loads(earlier.stdout)
     assert (then["rec_id"], then["with_inputs"]) == ("first", False)
@@ -121,7 +121,7 @@ def test_why_explains_the_latest_list_and_the_one_that_held_then(headrace: Any, 
 def test_why_tells_people_of_one_item_listed_or_not(headrace: Any, out: Path, redis_server: Any) -> None:
     listed = headrace("user", "why", "ann", "--source", str(out), "--item", "item-20")
     assert "item-20: at place 1, because_viewed:item-1" in listed.stdout
-    assert "covisit said 1.000 × 0.5 = +0.5000" in listed.stdout
+    assert "covisit said 1.000 × 0.75 = +0.7500" in listed.stdout
     with redis.Redis.from_url(redis_server.url) as client:
         client.set(RedisKeys().item("item-29"), item_value(Item(item_id="item-29", in_stock=False)))
     missing = headrace("user", "why", "ann", "--source", str(out), "--item", "item-29")
