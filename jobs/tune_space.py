@@ -86,7 +86,7 @@ def value_in(settings: Settings, name: str) -> Any:
     """The value of a setting by its dotted name.
 
     >>> value_in(Settings(), "rank.candidates.query_decay")
-    0.8
+    0.65
     """
     found: Any = settings
     for key in name.split("."):

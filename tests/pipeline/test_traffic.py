@@ -145,7 +145,10 @@ def test_robots_with_30_percent_of_all_events_each_leave_trending_and_similar_it
     assert visited.counted[ANNOUNCED] == visited.counted[LISTED] == 0
     assert 0 < visited.counted[RUSHING] <= 70
     assert 0 < visited.counted[CLOCKWORK] <= 24
-    assert differ(visited.expected(visited.without), visited.published()) <= 0.01
+    without, published = visited.expected(visited.without), visited.published()
+    assert changed("trending", without, published) <= 0.01
+    # Until it is noticed, whoever is in a rush makes pairs that count in full; of visitors, minutes lie between.
+    assert changed("similar", without, published) <= 0.03
 
 
 def test_events_of_robots_are_counted_by_what_they_were_known_by(visited: Visited) -> None:
