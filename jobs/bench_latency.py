@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from queue import Empty
 
 import msgspec
 from kafka import KafkaConsumer
 
+from infra.errors import InfraError
 from jobs.bench_events import QUIET, Traffic, items_of
 from jobs.bench_preload import preload_items
-from jobs.bench_producer import send_apart, timed_events
+from jobs.bench_producer import send, timed_events
 from jobs.bench_stack import BenchStack
-from jobs.bench_warming import START_IN_S, kept_up
 from jobs.settings import KafkaSection, Settings
 from schemas.codec import RECOMMENDATIONS
 from schemas.pseudonym import Pseudonym
 from schemas.records import Event
 
 _SETTLE_S = 60.0
+_START_IN_S = 3.0
 
 
 class Quantiles(msgspec.Struct, frozen=True):
@@ -140,11 +143,7 @@ def measure_latency(
     told: Mapping[str, str],
     shown: Callable[[str, int], None] = lambda what, done: None,
 ) -> Iterator[Latency]:
-    """One stack, one job, one rate after the other; each rate begins with its own warm-up.
-
-    Before the first, the job is given events at a low rate until it keeps up: what is measured is a job that
-    runs, not the backlog of its start.
-    """
+    """One stack, one job, one rate after the other; each rate begins with its own warm-up."""
     with (
         BenchStack(settings, task_managers, told) as stack,
         closing(_recommendation_log(stack.settings.kafka)) as log,
@@ -153,18 +152,16 @@ def measure_latency(
         stack.start_job()
         pseudonym = Pseudonym(settings.secret())
         sent: dict[str, int] = defaultdict(int)
-        for event in kept_up(stack, traffic, partial(shown, "warming")):
-            sent[pseudonym.of(event.user_id)] += 1
         for number, rate in enumerate(rates):
             run = replace(
                 traffic,
                 events=int(rate * (seconds + warm_up)),
                 per_second=rate,
                 seed=traffic.seed + number,
-                start=int((time.time() + START_IN_S) * 1_000),
+                start=int((time.time() + _START_IN_S) * 1_000),
             )
             coverage = Coverage(settings.refresh.interval)
-            late = send_apart(stack.settings.kafka, run, partial(_show, shown, rate, stack))
+            late = _send_apart(stack.settings.kafka, run, partial(_show, shown, rate, stack))
             for event in timed_events(run):
                 uid = pseudonym.of(event.user_id)
                 sent[uid] += 1
@@ -196,6 +193,28 @@ def _show(shown: Callable[[str, int], None], rate: float, stack: BenchStack) -> 
 def changes_list(event: Event) -> bool:
     """Whether the job makes a list for an event of this type."""
     return event.type not in QUIET
+
+
+def _send_apart(topics: KafkaSection, traffic: Traffic, shown: Callable[[], None]) -> list[float]:
+    """Send in a process of its own, so that nothing here makes it late. Returns how late it was."""
+    spawned = multiprocessing.get_context("spawn")
+    behind = spawned.Queue()
+    process = spawned.Process(target=send, args=(topics, traffic, behind), daemon=True)
+    process.start()
+    try:
+        while process.is_alive():
+            process.join(1.0)
+            shown()
+        late: list[float] = behind.get(timeout=5)
+    except Empty:
+        raise InfraError(
+            f"the producer ended with {process.exitcode} before it had sent everything"
+        ) from None
+    finally:
+        process.kill()
+        process.join()
+        process.close()
+    return late
 
 
 def _settle(log: KafkaConsumer, coverage: Coverage) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from multiprocessing import Queue
-from queue import Empty
 
 import msgspec
 
-from infra.errors import InfraError
 from jobs.bench_events import Traffic, events_of
 from jobs.bench_preload import producer
 from jobs.settings import KafkaSection
@@ -47,28 +44,3 @@ def send(topics: KafkaSection, traffic: Traffic, behind: Queue[list[float]]) -> 
     to.close(timeout=5)
     late.sort()
     behind.put([late[len(late) // 2], late[int(0.99 * (len(late) - 1))], late[-1]])
-
-
-def send_apart(topics: KafkaSection, traffic: Traffic, shown: Callable[[], None]) -> list[float]:
-    """Send in a process of its own, so that nothing here makes it late. Returns how late it was, as `send` says.
-
-    Raises `InfraError` when the producer ends early.
-    """
-    spawned = multiprocessing.get_context("spawn")
-    behind = spawned.Queue()
-    process = spawned.Process(target=send, args=(topics, traffic, behind), daemon=True)
-    process.start()
-    try:
-        while process.is_alive():
-            process.join(1.0)
-            shown()
-        late: list[float] = behind.get(timeout=5)
-    except Empty:
-        raise InfraError(
-            f"the producer ended with {process.exitcode} before it had sent everything"
-        ) from None
-    finally:
-        process.kill()
-        process.join()
-        process.close()
-    return late
