@@ -24,6 +24,7 @@ from operators.boosted_affinity import BoostedAffinity
 from operators.boosted_features import INPUTS
 from operators.bundle_manifest import BOOSTED, BOOSTED_GOLDEN
 from operators.calibration import LEAST_SHARE, fit
+from operators.logistic import sigmoids
 from operators.onnx_scorer import OnnxScorer
 from operators.reliability import Reliability, reliability_of
 
@@ -98,7 +99,7 @@ def fit_boosted(examples: CategoryExamples, settings: BoostedSettings) -> Export
 
     found = fit(raw(curve.rows).tolist(), [_NO_SHARE] * len(curve.rows), curve.came.tolist())
     rows = curve.rows[np.linspace(0, len(curve.rows) - 1, GOLDEN_ROWS).astype(np.int64)]
-    source = _sigmoid(found.intercept + found.model * raw(rows))
+    source = sigmoids(found.intercept + found.model * raw(rows))
     made = ExportedBoosted(_exported(booster, found.model, found.intercept), rows, source.astype(np.float32))
     check_parity(made.model().of_rows(rows), source)
     return made
@@ -117,7 +118,7 @@ def judge_boosted(
     odds = np.array(_log_odds(examples)) * anew.model + np.log(_shares(examples)) * anew.share
     said = {
         "category_probability": examples.rows[:, INPUTS.index("category_probability")].astype(np.float64),
-        "fitted anew": _sigmoid(anew.intercept + odds),
+        "fitted anew": sigmoids(anew.intercept + odds),
         "boosted_category": model.of_rows(examples.rows).astype(np.float64),
     }
     sets = {"candidates": np.ones(len(examples.own), np.bool_), "the user's own": examples.own}
@@ -175,11 +176,6 @@ def _exported(booster: lightgbm.Booster, slope: float, intercept: float) -> byte
     onnx.checker.check_model(model)
     serialized: bytes = model.SerializeToString()
     return serialized
-
-
-def _sigmoid(log_odds: Probabilities) -> Probabilities:
-    found: Probabilities = 1.0 / (1.0 + np.exp(-np.clip(log_odds, -30.0, 30.0)))
-    return found
 
 
 def _log_odds(examples: CategoryExamples) -> list[float]:

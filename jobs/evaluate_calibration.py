@@ -14,6 +14,7 @@ from jobs.training_events import NothingToLearnError, TrainingEvents
 from operators.affinity import AffinityModel
 from operators.calibration import Calibration, CalibrationSettings, fit
 from operators.item_facts import NOTHING_KNOWN, facts_of
+from operators.logistic import sigmoids
 from operators.profile import most_counted
 from operators.reliability import Reliability, reliability_of
 
@@ -50,7 +51,7 @@ def evaluate_calibration(data: TrainingEvents, settings: Settings) -> Calibratio
     model_only = fit(log_odds[:half].tolist(), [1.0] * half, labels[:half].tolist())
     fitted = fit(log_odds[:half].tolist(), shares[:half].tolist(), labels[:half].tolist())
     said = {
-        "model": 1.0 / (1.0 + np.exp(-np.clip(log_odds, -30, 30))),
+        "model": sigmoids(log_odds),
         "share of counts": shares,
         "calibrated, model alone": _calibrated(model_only, log_odds, shares),
         "calibrated": _calibrated(fitted, log_odds, shares),

@@ -26,8 +26,6 @@ from operators.user_batch import UserBatch
 from operators.visit_votes import for_next_visit
 from schemas.records import Event
 
-__all__ = ["FutureSeenError", "ListSampler", "TrainingLists"]
-
 DEFAULT_PLAN = FeaturePlan()
 
 

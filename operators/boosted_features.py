@@ -76,5 +76,5 @@ def _of_users(users: UserBatch, begin: Ints, log_share: Floats) -> Floats:
     if some.any():
         own[some, 3] = np.maximum.reduceat(log_share, begin[:-1][some])
     own[:, 4] = np.floor(users.hour)
-    own[:, 5] = (users.now // 86_400_000 + 3) % 7
+    own[:, 5] = users.weekday
     return own

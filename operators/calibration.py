@@ -15,7 +15,7 @@ from math import isfinite, log
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.logistic import sigmoid
+from operators.logistic import sigmoid, sigmoids
 
 LEAST_SHARE = 1e-4
 """The share that a category counts with which the user was never in, or hardly ever."""
@@ -97,7 +97,7 @@ def _newton(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float6
     ridge = np.full(x.shape[1], _RIDGE)
     ridge[0] = 0.0
     for _ in range(_ROUNDS):
-        p = 1.0 / (1.0 + np.exp(-np.clip(x @ weights, -30.0, 30.0)))
+        p = sigmoids(x @ weights)
         gradient = x.T @ (p - y) + ridge * weights
         curvature = (x * (p * (1.0 - p) + 1e-9)[:, None]).T @ x + np.diag(ridge)
         step = np.linalg.solve(curvature + 1e-9 * np.eye(len(weights)), gradient)

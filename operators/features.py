@@ -168,7 +168,7 @@ def _moment(at: Scene, out: NDArray[np.float32]) -> None:
     own = np.empty((len(users), len(_MOMENT)), np.float32)
     own[:, 0] = np.where(users.recent[:, 0] >= 0, np.log1p(np.maximum(users.age_hours[:, 0], 0.0)), _NEVER)
     own[:, 1] = np.floor(users.hour)
-    own[:, 2] = (users.now // 86_400_000 + 3) % 7
+    own[:, 2] = users.weekday
     own[:, 3] = users.device
     fill_users(at.candidates.start, own, out)
 

@@ -12,7 +12,7 @@ from operators.bundle_manifest import BundleRefused
 from operators.onnx_scorer import OnnxScorer, UnusableGraph
 
 GOLDEN_TOLERANCE = 1e-4
-"""How far a golden score may be off, absolutely and relatively: float32 kernels differ between processors."""
+"""How far a golden score or vector may be off, absolutely and relatively: float32 kernels differ between processors."""
 
 
 def golden_scorer(graph: Path, golden: Path, held: dict[str, npt.NDArray[Any]], width: int) -> OnnxScorer:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from math import exp, log
 
+import numpy as np
+from numpy.typing import NDArray
+
 from operators.losses import log_gradient
 from operators.sketch import SKETCH_DIM, Sketch
 
@@ -38,6 +41,16 @@ def sigmoid(raw: float) -> float:
     if raw > 30.0:
         return 1.0
     return 1.0 / (1.0 + exp(-raw))
+
+
+def sigmoids(raw: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The logistic function of many, of what lies outside ±30 as at ±30: no probability is 0 or 1.
+
+    >>> sigmoids(np.array([0.0, 99.0])).round(3).tolist()
+    [0.5, 1.0]
+    """
+    found: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-np.clip(raw, -30.0, 30.0)))
+    return found
 
 
 def log_odds_of(probability: float) -> float:

@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 from operators.arena import grown
 from operators.bundle_arrays import read_arrays
 from operators.bundle_manifest import SEQUENCE, SEQUENCE_ITEMS, BundleRefused
+from operators.golden_scores import GOLDEN_TOLERANCE
 from operators.onnx_session import UnusableGraph, open_session
-
-GOLDEN_TOLERANCE = 1e-4
-"""How far a golden vector may be off, absolutely and relatively."""
 
 NO_ITEM = 0
 """The number of no item, and of one that the model does not know: those it knows count from 1."""

@@ -67,6 +67,11 @@ class UserBatch:
     states: Sequence[UserState]
     treated: Treated | None = None
 
+    @property
+    def weekday(self) -> NDArray[np.int64]:
+        """int64[m]: the day of the week (UTC) that each list is made for, Monday being 0."""
+        return (self.now // 86_400_000 + 3) % 7
+
     def __len__(self) -> int:
         return len(self.now)
 

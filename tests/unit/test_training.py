@@ -14,12 +14,13 @@ from typer.testing import CliRunner
 
 from jobs.cli import build
 from jobs.factorise import FactorSettings, ItemFactors
+from jobs.future_seen import FutureSeenError
 from jobs.plain_stream import PlainStream
 from jobs.train_ranker import RankerSettings
 from jobs.training import Training
 from jobs.training_events import NothingToLearnError, read_training_events, split
 from jobs.training_report import TrainingReport
-from jobs.training_set import FutureSeenError, ListSampler
+from jobs.training_set import ListSampler
 from jobs.training_settings import TrainingSettings
 from operators.bundle import load_bundle
 from operators.feature_plan import UnknownFeatures

@@ -9,8 +9,9 @@ import pytest
 
 from jobs.bench_events import Traffic, events_of, items_of
 from jobs.factorise import FactorSettings, ItemFactors, factorise
+from jobs.future_seen import FutureSeenError
 from jobs.plain_stream import PlainStream
-from jobs.training_set import FutureSeenError, ListSampler
+from jobs.training_set import ListSampler
 from operators.feature_plan import FeaturePlan, known_features
 from operators.rank_settings import RankSettings
 from operators.sessions import end_of
