@@ -23,6 +23,7 @@ from jobs.page_feed import Feed, Message
 from jobs.page_figures import SharedFigures
 from jobs.page_rules import DraftRule
 from jobs.page_segments import PageSegments
+from jobs.page_tasks import AGAIN_S, end_tasks, through_faults
 from jobs.page_topics import TopicReader
 from jobs.page_view import Shown, ranked_items
 from jobs.page_visitors import Click, Visitors, event_of
@@ -37,7 +38,6 @@ from schemas.stats import RECENT, RECENT_LENGTH
 log = logging.getLogger(__name__)
 
 REDIS_TIMEOUT_S = 3.0
-AGAIN_S = 0.5
 _UID = re.compile(f"[0-9a-f]{{{UID_LENGTH}}}")
 
 
@@ -61,20 +61,6 @@ class PageSettings:
     drift_topic: str = "headrace.drift"
     step: StepSettings = StepSettings()
     rules: tuple[SegmentRule, ...] = ()
-
-
-async def through_faults(keep: Callable[[], Awaitable[None]], again_s: float = AGAIN_S) -> None:
-    """Run a task of the page to its end, if it has one, and anew after any error; a kind of error is told once."""
-    told: type[Exception] | None = None
-    while True:
-        try:
-            await keep()
-            return
-        except Exception as error:
-            if type(error) is not told:
-                told = type(error)
-                log.exception("a task of the page failed, and is begun anew; more of its kind are not told")
-            await asyncio.sleep(again_s)
 
 
 class PageServer:
@@ -131,9 +117,7 @@ class PageServer:
             yield
         finally:
             self.ending.set()
-            for task in (*tasks, *self._chases):
-                task.cancel()
-            await asyncio.gather(*tasks, *self._chases, return_exceptions=True)
+            await end_tasks((*tasks, *self._chases))
             # Each may wait some seconds for Kafka, so they end side by side.
             await asyncio.gather(self._end_topics(), self._end_clicks(), self.redis.aclose())
 

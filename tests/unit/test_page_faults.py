@@ -15,7 +15,7 @@ from infra.redis import RedisServer
 from jobs.page_catalogue import Catalogue
 from jobs.page_directory import Directory
 from jobs.page_feed import Feed
-from jobs.page_server import through_faults
+from jobs.page_tasks import end_tasks, through_faults
 from jobs.page_view import Shown
 from schemas.redis_keys import RedisKeys, seq
 from schemas.redis_values import RecValue, rec_value
@@ -49,6 +49,34 @@ def test_a_task_that_fails_is_begun_anew_and_told_once_a_kind(caplog: pytest.Log
         KeyError,
         ValueError,
     ]
+
+
+def test_a_task_that_loses_a_cancellation_ends_all_the_same() -> None:
+    lost = 0
+
+    async def run() -> None:
+        ending: list[asyncio.Task[None]] = []
+
+        async def send() -> None:
+            # The end begins just as the sending is done: the one moment at which wait_for is deaf.
+            asyncio.get_running_loop().call_soon(
+                lambda: ending.append(asyncio.create_task(end_tasks([task])))
+            )
+
+        async def keep() -> None:
+            nonlocal lost
+            await asyncio.wait_for(send(), 3)
+            await asyncio.sleep(0.01)
+            lost += 1
+            await asyncio.sleep(60)
+
+        task = asyncio.create_task(through_faults(keep))
+        await asyncio.wait([task], timeout=10)
+        assert task.cancelled()
+        await ending[0]
+
+    asyncio.run(run())
+    assert lost == 1, "this Python loses no cancellation: to cancel once would do"
 
 
 class BrokenShelf(Catalogue):
