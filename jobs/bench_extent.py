@@ -21,7 +21,7 @@ class Extent(msgspec.Struct, frozen=True, kw_only=True):
     task_managers: tuple[int, ...] = (1, 2)
     rates: tuple[float, ...] = RATES
     seconds: float = 60.0
-    warm_up: float = 15.0
+    warm_up: float = 90.0
     sized_users: int = 5_000
     model_examples: int = 3_000
 

@@ -20,12 +20,16 @@ from jobs.bench_preload import preload_items
 from jobs.bench_producer import send, timed_events
 from jobs.bench_stack import BenchStack
 from jobs.settings import KafkaSection, Settings
+from operators.traffic import TrafficStep
 from schemas.codec import RECOMMENDATIONS
 from schemas.pseudonym import Pseudonym
 from schemas.records import Event
+from schemas.traffic_state import Traffic as UserTraffic
 
 _SETTLE_S = 60.0
 _START_IN_S = 3.0
+_MAKING_S = 100e-6
+"""What the producer takes at most to make an event, before the first is due."""
 
 
 class Quantiles(msgspec.Struct, frozen=True):
@@ -42,7 +46,8 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     """One rate. `every` are all list-changing events, coalesced ones too; `leading` and `trailing` part them.
 
     `late_*` say how far behind its own plan the producer was (ms): part of the latency, not to be taken off.
-    `uncovered` events never got into a list.
+    `uncovered` events never got into a list. `of_bots` are list-changing events of users that the job has told to be
+    bots, who get no lists: they are in no other figure.
     """
 
     rate: float
@@ -54,6 +59,7 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     coalesced_share: float
     refreshes_per_s: float
     uncovered: int
+    of_bots: int
     late_p50: float
     late_p99: float
     late_most: float
@@ -152,22 +158,26 @@ def measure_latency(
         stack.start_job()
         pseudonym = Pseudonym(settings.secret())
         sent: dict[str, int] = defaultdict(int)
+        traffic_of: dict[str, UserTraffic] = defaultdict(UserTraffic)
+        bots = TrafficStep(settings.traffic, pseudonym.of)
         for number, rate in enumerate(rates):
             run = replace(
                 traffic,
                 events=int(rate * (seconds + warm_up)),
                 per_second=rate,
                 seed=traffic.seed + number,
-                start=int((time.time() + _START_IN_S) * 1_000),
+                start=int((time.time() + _START_IN_S + rate * (seconds + warm_up) * _MAKING_S) * 1_000),
             )
             coverage = Coverage(settings.refresh.interval)
             late = _send_apart(stack.settings.kafka, run, partial(_show, shown, rate, stack))
+            of_bots = 0
             for event in timed_events(run):
                 uid = pseudonym.of(event.user_id)
                 sent[uid] += 1
-                coverage.expect(
-                    uid, sent[uid], event.time, changes_list(event), event.time >= run.start + warm_up * 1_000
-                )
+                counts = event.time >= run.start + warm_up * 1_000
+                is_bot = bots.update(traffic_of[uid], event, uid).tagged
+                of_bots += is_bot and counts and changes_list(event)
+                coverage.expect(uid, sent[uid], event.time, changes_list(event) and not is_bot, counts)
             _settle(log, coverage)
             every = coverage.leading + coverage.trailing
             yield Latency(
@@ -180,6 +190,7 @@ def measure_latency(
                 coalesced_share=coverage.coalesced / max(len(every), 1),
                 refreshes_per_s=coverage.lists / seconds,
                 uncovered=coverage.uncovered,
+                of_bots=of_bots,
                 late_p50=late[0],
                 late_p99=late[1],
                 late_most=late[2],

@@ -119,7 +119,7 @@ def _latency(run: Latency, out: Console) -> None:
     out.print(
         f"\n[bold]latency[/] at {run.rate:,.0f}/s for {run.seconds:.0f} s, from intended sending to Redis;"
         f" {run.refreshes_per_s:,.0f} refreshes/s, {run.leading_share:.0%} of the events leading,"
-        f" {run.coalesced_share:.0%} coalesced, {run.uncovered} uncovered;"
+        f" {run.coalesced_share:.0%} coalesced, {run.uncovered:,} uncovered, and {run.of_bots:,} of bots;"
         f" producer late p50 {run.late_p50:.0f}, p99 {run.late_p99:.0f}, most {run.late_most:.0f} ms"
     )
     rows = [

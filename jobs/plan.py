@@ -33,6 +33,7 @@ def live_plan(settings: Settings) -> Plan:
             kafka.control_status,
             kafka.control,
         ),
+        gather_ms=kafka.gather_ms,
     )
     preload = Preload(kafka.access(), kafka.control, registry=kafka.registry)
     pressure = PressureGauge(settings.redis_url(), settings.redis.prefix)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, NoReturn, Self
+from typing import Annotated, Literal, NoReturn, Self
 
-from pydantic import BaseModel, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from jobs.settings_fields import STRICT, AtLeastOne, Port, check_url
@@ -36,6 +36,8 @@ class KafkaSection(BaseModel):
     """What a partition of a local topic keeps at most."""
     future_hours: AtLeastOne = 24
     """Records further ahead of the broker's clock are refused by the local events topic."""
+    gather_ms: Annotated[int, Field(ge=0, le=500)] = 20
+    """How long, in ms, a broker gathers events before it answers the job; 0: it answers with each."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """How the brokers are spoken to: encrypted with SSL, with a user name and password with SASL."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None

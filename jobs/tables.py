@@ -11,6 +11,9 @@ from operators.kafka_access import KafkaAccess
 
 OUT_OF_ORDER_S = 5
 
+GATHERED_BYTES = 65_536
+"""As soon as so much is there, a broker gathers no longer."""
+
 
 class Tables(Protocol):
     """Where the job reads and writes: `events`, `configuration`, `recommendations`, `messages`, and Redis."""
@@ -22,7 +25,11 @@ class Tables(Protocol):
 
 @dataclass(frozen=True)
 class KafkaTables:
-    """Topics; `messages` are those that the job writes to besides the recommendations."""
+    """Topics; `messages` are those that the job writes to besides the recommendations.
+
+    Brokers gather events for `gather_ms`: answering with each as it comes takes brokers and job longer than the
+    event itself.
+    """
 
     kafka: KafkaAccess
     group: str
@@ -31,10 +38,16 @@ class KafkaTables:
     control: str
     recommendations: str
     messages: Sequence[str]
+    gather_ms: int = 20
 
     def all(self) -> Iterator[str]:
         """The DDL of every table."""
-        yield self._source("events", self.events, watermark=f"ts - interval '{OUT_OF_ORDER_S}' second")
+        yield self._source(
+            "events",
+            self.events,
+            watermark=f"ts - interval '{OUT_OF_ORDER_S}' second",
+            **{"fetch.min.bytes": GATHERED_BYTES, "fetch.max.wait.ms": self.gather_ms},
+        )
         # Far back: while no event comes, its messages must not move the clock of events.
         yield self._source(
             "configuration", f"{self.catalog};{self.control}", watermark="ts - interval '99' year"
@@ -51,14 +64,15 @@ class KafkaTables:
             'value.format' = 'raw', 'value.fields-include' = 'EXCEPT_KEY')"""
         yield from redis_tables()
 
-    def _source(self, name: str, topic: str, watermark: str) -> str:
+    def _source(self, name: str, topic: str, watermark: str, **client: int) -> str:
+        options = "".join(f", 'properties.{key}' = '{value}'" for key, value in client.items())
         return f"""create temporary table {name} (
             message bytes, topic string metadata virtual, part int metadata from 'partition' virtual,
             place bigint metadata from 'offset' virtual,
             ts timestamp_ltz(3) metadata from 'timestamp' virtual,
             watermark for ts as {watermark}) with (
             {self._connection()}, 'topic' = '{topic}', 'properties.group.id' = '{self.group}',
-            'scan.startup.mode' = 'earliest-offset', 'format' = 'raw')"""
+            'scan.startup.mode' = 'earliest-offset', 'format' = 'raw'{options})"""
 
     def _connection(self) -> str:
         options = "".join(

@@ -82,6 +82,14 @@ def test_every_table_on_kafka_signs_in() -> None:
         assert 'password="it\'\'s \\"my\\" \\\\pass4711";' in ddl
 
 
+def test_brokers_gather_events_and_answer_with_configuration_at_once() -> None:
+    tables = KafkaTables(access(), "g", "events", "catalog", "control", "recommendations", (), gather_ms=7)
+    events, configuration = list(tables.all())[:2]
+    assert "'properties.fetch.max.wait.ms' = '7'" in events
+    assert "'properties.fetch.min.bytes' = '65536'" in events
+    assert "fetch" not in configuration
+
+
 def test_the_password_is_not_printed() -> None:
     chosen = load(variables=SASL)
     made = access()
