@@ -140,6 +140,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         " fall to 1/e.",
         "rank.candidates.returning": "What the shared item itself gets of the vote: matters where lists may hold"
         " touched items.",
+        "rank.candidates.visit_items": "In a list for the next visit, the last items of the user's record that ask,"
+        " at most 64; 0: as if the session went on.",
         "rank.candidates.covisit_items": "Last items of a user whose neighbours are looked at.",
         "rank.candidates.covisit_decay": "One touched k steps of time ago weighs this to the power of k.",
         "rank.candidates.second_hop": "Candidates from co-visitation of the best candidates at most.",
@@ -147,7 +149,10 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "rank.candidates.second_hop_below": "Only where fewer items than this came up before.",
         "rank.candidates.second_hop_weight": "What the best of them counts beside the best of co-visitation.",
         "rank.candidates.everywhere_weight": "What the overall trend weighs where the country's is missing.",
-        "rank.next_visit": "In a list for the next visit, what is left of what goes with the user's items, 0 to 1.",
+        "rank.next_visit": "In a list for the next visit, what is left of what goes with the user's last"
+        " items, 0 to 1.",
+        "rank.next_visit_past": "In a list for the next visit, what is left of session_knn, which asks with the user's"
+        " past, 0 to 1.",
         "rank.blend": "What each source weighs where no trained ranker does.",
         "shelf.items": "Items that a rank worker holds at most.",
         "shelf.neighbours": "Neighbours held per item.",

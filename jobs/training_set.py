@@ -23,7 +23,7 @@ from operators.next_visit import list_time
 from operators.rank_settings import RankSettings
 from operators.sequence_model import SequenceModel
 from operators.user_batch import UserBatch
-from operators.visit_votes import for_next_visit
+from operators.visit_votes import for_next_visit, shares
 from schemas.records import Event
 
 DEFAULT_PLAN = FeaturePlan()
@@ -84,12 +84,13 @@ class ListSampler:
     ) -> None:
         self._stream = stream
         self._gap = stream.step.session_gap if at_session_end else 0
-        self._next_visit = settings.next_visit
+        self._left = shares(settings.next_visit, settings.next_visit_past)
         self._neighbours = FactorNeighbours(
             factors.item_ids, factors.neighbours, factors.neighbour_scores, factors.factors
         )
         self._fold_in = folding(self._neighbours, stream.shelf, settings.candidates.folded_items)
-        self._finder = CandidateFinder(stream.shelf, settings.candidates, self._neighbours)
+        gap = stream.step.session_gap
+        self._finder = CandidateFinder(stream.shelf, settings.candidates, self._neighbours, gap=gap)
         self._blend = np.array([settings.blend.get(source, 0.0) for source in SOURCES], np.float32)
         self._plan = plan
         self._factors_until = factors_until
@@ -149,7 +150,7 @@ class ListSampler:
         lists.times.append(event.time)
         lists.bought_at.append(bought_at)
         lists.rows.append(rows)
-        said = for_next_visit(candidates, users, self._gap, self._next_visit).scores
+        said = for_next_visit(candidates, users, self._gap, self._left).scores
         lists.blend.append(said @ self._blend)
 
     def take(self) -> RankingSet:

@@ -42,6 +42,8 @@ DIALS = (
     Dial("rank.blend.trending", 0.005, 0.5, ratio=True),
     Dial("rank.blend.category_trending", 0.005, 0.5, ratio=True, of_categories=True),
     Dial("rank.next_visit", 0.05, 1.0, ratio=True),
+    Dial("rank.next_visit_past", 0.05, 1.0, ratio=True),
+    Dial("rank.candidates.visit_items", 8, 64, ratio=True, whole=True),
     Dial("rank.candidates.query_decay", 0.5, 1.0),
     Dial("rank.candidates.earlier_session", 0.05, 1.0, ratio=True),
     Dial("rank.candidates.newest_sessions", 100, 500, ratio=True, whole=True),

@@ -14,10 +14,11 @@ from operators.barred_items import BarredItems
 from operators.due_items import due_items
 from operators.factor_neighbours import FactorNeighbours
 from operators.favourites import favourites
+from operators.past_items import with_past
 from operators.retrieval import Limits, ShelfView, UserView, retrieve
 from operators.score_sheet import ScoreSheet, new_sheet
 from operators.second_hop import SecondHop
-from operators.session_knn import KnnScratch, knn_scratch
+from operators.session_knn import MOST_QUERY, KnnScratch, knn_scratch
 from operators.shelf import Shelf
 from operators.user_batch import FAVOURITES, RECENT, UserBatch
 
@@ -52,10 +53,11 @@ class CandidateSettings:
 
     The query of session-kNN are the user's last `query_items` items. One that was touched k steps ago (0: at
     the newest time; items of one time are of one step) weighs its rarity times `query_decay`^k, and
-    `earlier_session` times that if it is of an earlier session. Of the sessions that share an item the
-    `newest_sessions` latest count, and the `nearest_sessions` nearest of these vote: by their similarity to
-    the power of `nearness_power`, halved for every `session_half_life` days since their last step. What they
-    hold d > 1 steps away from the newest shared item gets exp((1 - d) / `session_reach`) of their vote, and
+    `earlier_session` times that if it is of an earlier session. Where the session is over, the query are the last
+    `visit_items` items that the record remembers, each by its rarity; 0: as if the session went on. Of the sessions
+    that share an item the `newest_sessions` latest count, and the `nearest_sessions` nearest of these vote: by their
+    similarity to the power of `nearness_power`, halved for every `session_half_life` days since their last step. What
+    they hold d > 1 steps away from the newest shared item gets exp((1 - d) / `session_reach`) of their vote, and
     that item itself `returning` times it: it matters where lists may hold what the user touched.
     Co-visitation looks at the last `covisit_items` items with weights `covisit_decay`^k. Where fewer than
     `second_hop_below` items came up, co-visitation of the best `second_hop_seeds` of them names up to
@@ -86,6 +88,7 @@ class CandidateSettings:
     query_items: int = 20
     query_decay: float = 0.65
     earlier_session: float = 0.35
+    visit_items: int = MOST_QUERY
     newest_sessions: int = 500
     nearest_sessions: int = 150
     session_half_life: float = 20.0
@@ -110,6 +113,8 @@ class CandidateSettings:
     def __post_init__(self) -> None:
         if not self.session_reach > 0.0:
             raise ValueError(f"session_reach of {self.session_reach} steps; it must be more than 0")
+        if not 0 <= self.visit_items <= MOST_QUERY:
+            raise ValueError(f"visit_items is {self.visit_items}; it must be from 0 to {MOST_QUERY}")
         if not 0.0 <= self.expected_categories <= 1_000.0:
             raise ValueError(
                 f"expected_categories of {self.expected_categories} events; it must be from 0 to 1000"
@@ -153,7 +158,8 @@ class CandidateFinder:
     """Finds candidates for batches of users. Keeps working memory between calls, so one thread at a time.
 
     An item is a candidate only while it may be shown to the user (`may_show`) and is not barred. `adapt` is what it
-    makes of settings, those of experiments too, of which how many each source names counts.
+    makes of settings, those of experiments too, of which how many each source names counts. `gap` is the pause (ms)
+    after which a session is over; 0: no list is for a next visit.
     """
 
     def __init__(
@@ -162,11 +168,13 @@ class CandidateFinder:
         settings: CandidateSettings,
         factors: FactorNeighbours,
         adapt: Callable[[CandidateSettings], CandidateSettings] = lambda settings: settings,
+        gap: int = 0,
     ) -> None:
         settings = adapt(settings)
         self._shelf = shelf
         self._settings = settings
         self._factors = factors
+        self._gap = gap
         self._named_by = lru_cache(_MOST_KEPT)(lambda other: _named(adapt(other)))
         self._limits = Limits(
             *_columns([_named(settings)], factors),
@@ -191,6 +199,7 @@ class CandidateFinder:
         steps = _steps_ago(users)
         query = _decayed(settings.query_decay, steps, settings.query_items)
         query[~users.in_session] *= np.float32(settings.earlier_session)
+        asks, query = with_past(users, query, shelf, self._gap, settings.visit_items)
         covisit = _decayed(settings.covisit_decay, steps, settings.covisit_items)
         limits, row = self._limits_of(users)
         again = int(limits.named[:, SOURCES.index("again")].max())
@@ -212,6 +221,7 @@ class CandidateFinder:
             ),
             UserView(
                 users.recent,
+                asks,
                 query,
                 covisit,
                 np.where(users.purchased, np.float32(0.0), covisit),
@@ -259,7 +269,7 @@ class CandidateFinder:
             longest = int(shelf.sessions.postings.arrays.longest[0])
             self._scratch = (
                 new_sheet(items, max(min(items, listed), most)),
-                knn_scratch(rows, min(rows, RECENT * longest), nearest),
+                knn_scratch(rows, min(rows, MOST_QUERY * longest), nearest),
             )
         return self._scratch
 

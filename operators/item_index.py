@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.arena import SMALLEST, grown, rows_for
+from operators.item_hash import item_hash
 
 SHARE_FREED = 16
 """When the index is full, one item of so many gives way: all of them in one pass over the arrays."""
@@ -30,6 +31,7 @@ class ItemIndex:
     def __init__(self, most: int) -> None:
         self._most = most
         self._numbers: dict[str, int] = {}
+        self._by_hash: dict[int, int] = {}
         self._ids: list[str] = []
         self._free: list[int] = []
         self.reused: list[int] = []
@@ -58,6 +60,15 @@ class ItemIndex:
         """`number` of each."""
         get = self._numbers.get
         return [get(item_id, -1) for item_id in item_ids]
+
+    def number_of_hash(self, hashed: int) -> int:
+        """The number of an item with this hash (`item_hash`), -1 where none has it; of two, the one that came last.
+
+        >>> index = ItemIndex(most=100)
+        >>> index.add("mug"), index.number_of_hash(item_hash("mug")), index.number_of_hash(item_hash("bowl"))
+        (0, 0, -1)
+        """
+        return self._by_hash.get(hashed, -1)
 
     def item_id(self, number: int) -> str:
         """The id of a number in use; the empty text for a freed one."""
@@ -92,6 +103,7 @@ class ItemIndex:
             self._ids.append(item_id)
             self._heard = grown(self._heard, rows_for(number + 1, len(self._heard), self._most), 0)
         self._numbers[item_id] = number
+        self._by_hash[item_hash(item_id)] = number
         if len(self._head) < HEAD or item_id < self._head[-1]:
             insort(self._head, item_id)
             del self._head[HEAD:]
@@ -112,6 +124,9 @@ class ItemIndex:
         for number in oldest.tolist():
             item_id = self._ids[number]
             del self._numbers[item_id]
+            hashed = item_hash(item_id)
+            if self._by_hash.get(hashed) == number:
+                del self._by_hash[hashed]
             self._ids[number] = ""
             place = bisect_left(self._head, item_id)
             if place < len(self._head) and self._head[place] == item_id:

@@ -20,6 +20,7 @@ def vote_by_sessions(
     sessions: SessionArrays,
     near: KnnScratch,
     found: int,
+    asks: NDArray[np.int32],
     recent: NDArray[np.int32],
     now: int,
     half_life: float,
@@ -32,7 +33,8 @@ def vote_by_sessions(
     """The `found` nearest sessions vote for what they hold, each by similarity^power, halved per half-life
     (ms) of its age, times `fade` float32[F] at the item's distance from the newest shared one: entry 0 is for
     that item, entry d for what lies d steps away on either side (1 in its own step), the last for all
-    beyond. Then an item counts the more the rarer it is. How many items are listed by now."""
+    beyond. Then an item counts the more the rarer it is. `asks` int32[Q] is the query; its items beyond `recent`
+    int32[R] are nobody's anchor. How many items are listed by now."""
     held, step, length, last = sessions.item, sessions.step, sessions.length, sessions.last
     log_count = sessions.log_count
     slot, items, anchor, score = sheet.slot, sheet.item, sheet.anchor, sheet.score[KNN]
@@ -45,7 +47,10 @@ def vote_by_sessions(
         vote = np.float64(nearness[k]) * np.exp(-decay * age)
         if power != 1.0:
             vote *= np.exp((power - 1.0) * np.log(np.float64(nearness[k])))
-        shared, at = recent[newest_shared[k]], 0
+        near_to = newest_shared[k]
+        shared, at = asks[near_to], 0
+        if near_to >= len(recent) or recent[near_to] < 0:
+            near_to = -1
         for j in range(length[row]):
             if held[row, j] == shared:
                 at = step[row, j]
@@ -59,7 +64,7 @@ def vote_by_sessions(
                 continue
             if place == listed:
                 listed += 1
-                anchor[place] = newest_shared[k]
+                anchor[place] = near_to
             away = 0 if item == shared else max(abs(step[row, j] - at), 1)
             score[place] += vote * fade[min(away, len(fade) - 1)]
     for place in range(first, listed):

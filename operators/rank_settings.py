@@ -18,8 +18,9 @@ class RankSettings:
 
     What the user touched is left out, as far back as the record remembers; without `exclude_touched` only
     what they bought, and without `exclude_bought` not even that. In a list for the next visit, whose session is
-    over, `next_visit` is left of what the sources say that start from the user's items: what trends then counts
-    for more. Raises `ValueError` for a source that there is not, and a share that is not from 0 to 1.
+    over, `next_visit` is left of what the sources say that start from the user's last items, and `next_visit_past`
+    of `session_knn`, which all that they ever took asks then: what trends counts for more. Raises `ValueError` for
+    a source that there is not, and a share that is not from 0 to 1.
     """
 
     length: int = 20
@@ -27,7 +28,8 @@ class RankSettings:
     exclude_bought: bool = True
     candidates: CandidateSettings = CandidateSettings()
     explore: ExploreSettings = ExploreSettings()
-    next_visit: float = 0.15
+    next_visit: float = 0.1
+    next_visit_past: float = 0.25
     blend: Mapping[str, float] = field(
         default_factory=lambda: {
             "session_knn": 1.0,
@@ -43,8 +45,9 @@ class RankSettings:
     def __post_init__(self) -> None:
         if unknown := sorted(set(self.blend) - set(SOURCES)):
             raise ValueError(f"rank.blend: unknown source {unknown[0]!r}; known: {', '.join(SOURCES)}")
-        if not 0.0 <= self.next_visit <= 1.0:
-            raise ValueError(f"rank.next_visit is {self.next_visit}; it must be from 0 to 1")
+        for name in ("next_visit", "next_visit_past"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"rank.{name} is {getattr(self, name)}; it must be from 0 to 1")
 
 
 def blend_of(weights: Mapping[str, float]) -> NDArray[np.float32]:

@@ -28,7 +28,7 @@ from operators.shelf import Shelf
 from operators.treatment import Treated
 from operators.user_batch import UserBatch
 from operators.user_step import StepSettings
-from operators.visit_votes import for_next_visit
+from operators.visit_votes import for_next_visit, shares
 from schemas.state import UserState
 
 NO_BUNDLE = "blend"
@@ -122,6 +122,7 @@ class Ranker:
         self._bundle = bundle
         self._blend = blend_of(settings.blend)
         self._gap = step.session_gap
+        self._left = shares(settings.next_visit, settings.next_visit_past)
         self._factors = (
             FactorNeighbours.none()
             if bundle is None
@@ -129,7 +130,7 @@ class Ranker:
         )
         # For as long as this ranks; the thread that follows the shelf's changes does the work.
         self._fold_in = folding(self._factors, shelf, settings.candidates.folded_items)
-        self._finder = CandidateFinder(shelf, settings.candidates, self._factors)
+        self._finder = CandidateFinder(shelf, settings.candidates, self._factors, gap=step.session_gap)
         self._exploration = Exploration(settings.explore, shelf)
         self._plan = (
             FeaturePlan(bundle.features, step) if bundle is not None and bundle.has_ranker else FeaturePlan()
@@ -200,7 +201,7 @@ class Ranker:
             if users.treated is None:
                 return found
             by_blend = users.treated.by_blend
-        return for_next_visit(found, users, self._gap, self._settings.next_visit, by_blend)
+        return for_next_visit(found, users, self._gap, self._left, by_blend)
 
     def scored(self, users: UserBatch, candidates: Candidates) -> Scored:
         """The candidates with the trained ranker's scores, or the blend's. Hold the shelf's lock."""

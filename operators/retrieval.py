@@ -62,11 +62,13 @@ class ShelfView(NamedTuple):
 
 
 class UserView(NamedTuple):
-    """What of a `UserBatch` retrieval looks at; `query` float32[m, R] weighs recent items for session-kNN,
-    `covisit` float32[m, R] for the other sources of neighbours, `viewed` float32[m, R] those that the user did not buy.
+    """What of a `UserBatch` retrieval looks at; `asks` int32[m, Q] are the items that ask session-kNN, first
+    the recent ones, and `query` float32[m, Q] is what each weighs. `covisit` float32[m, R] weighs recent items for the
+    other sources of neighbours, `viewed` float32[m, R] those that the user did not buy.
     `due` are items to be bought again. `row` int32[m] is the row of `Limits` that counts for a user."""
 
     recent: NDArray[np.int32]
+    asks: NDArray[np.int32]
     query: NDArray[np.float32]
     covisit: NDArray[np.float32]
     viewed: NDArray[np.float32]
@@ -138,13 +140,14 @@ def retrieve(
         for j in range(len(numbers)):
             sheet.slot[numbers[j]] = BARRED
         recent, country = users.recent[k], users.country[k]
-        for j in range(len(recent)):
-            if recent[j] >= 0:
-                users.query[k, j] *= rarity(log_count, recent[j], log_held)
+        asks = users.asks[k]
+        for j in range(len(asks)):
+            if asks[j] >= 0:
+                users.query[k, j] *= rarity(log_count, asks[j], log_held)
         found = nearest_sessions(
             sessions,
             shelf.postings,
-            recent,
+            asks,
             users.query[k],
             users.session[k],
             limits.newest_sessions if asked[KNN] else 0,
@@ -154,6 +157,7 @@ def retrieve(
             sessions,
             near,
             found,
+            asks,
             recent,
             users.now[k],
             limits.session_half_life,

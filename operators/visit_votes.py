@@ -8,27 +8,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.candidates import SOURCES, Candidates
-from operators.sessions import is_over
+from operators.past_items import begins_anew
 from operators.user_batch import UserBatch
 
 _OF_THE_DAY = ("trending", "category_trending", "again", "new_arrivals")
 """Sources that say what there is now, whatever the user was at last."""
 
-_OF_THE_SESSION = np.array([source not in _OF_THE_DAY for source in SOURCES])
+_OF_THE_PAST = ("session_knn",)
+"""Sources that all asks that the record remembers, where a list is for the next visit (`operators/past_items.py`)."""
+
+
+def shares(session: float, past: float) -> NDArray[np.float32]:
+    """float32[len(SOURCES)]: what is left of each source in a list for the next visit: `session` of what starts from
+    the items of the session that is over, `past` of what starts from all that the user ever took.
+
+    >>> dict(zip(SOURCES, shares(0.25, 0.5).tolist()))["session_knn"], shares(0.25, 0.5)[1:3].tolist()
+    (0.5, [0.25, 1.0])
+    """
+    left = {**dict.fromkeys(_OF_THE_DAY, 1.0), **dict.fromkeys(_OF_THE_PAST, past)}
+    return np.array([left.get(source, session) for source in SOURCES], np.float32)
 
 
 def for_next_visit(
     found: Candidates,
     users: UserBatch,
     gap: int,
-    share: float,
+    left: NDArray[np.float32],
     whose: NDArray[np.bool_] | None = None,
 ) -> Candidates:
-    """The candidates, where `share` is left of what goes with the items of a session that is over.
+    """The candidates, where a session is over with what is `left` of each source, float32[len(SOURCES)].
 
     Lists of users who are in the middle of a session stay as they are, and those that `whose`, bool[m], leaves out.
     """
-    if share == 1.0 or (whose is not None and not whose.any()):
+    if bool((left == 1.0).all()) or (whose is not None and not whose.any()):
         return found
     over = begins_anew(users, gap)
     if whose is not None:
@@ -36,13 +48,5 @@ def for_next_visit(
     if not over.any():
         return found
     scores = found.scores.copy()
-    scores[np.ix_(over[found.user], _OF_THE_SESSION)] *= np.float32(share)
+    scores[over[found.user]] *= left
     return replace(found, scores=scores)
-
-
-def begins_anew(users: UserBatch, gap: int) -> NDArray[np.bool_]:
-    """bool[m]: whose list is for a new visit: the session was over for more than `gap` ms at the time of the list, or
-    another one has begun that no item is of yet."""
-    now = users.now.tolist()
-    over = [is_over(state.session, at, gap) for state, at in zip(users.states, now, strict=True)]
-    return np.array(over, np.bool_) | ((users.recent[:, 0] >= 0) & ~users.in_session[:, 0])

@@ -5,11 +5,11 @@
 
 One replay of the events; at every tenth that counts by the protocol of docs/quality.md, from the second fifth on, all
 variants make their lists from the same state: the lists that the job made last, of a session's end where the event
-comes after it. With `--strict` strict events alone count. A setting is one of `rank.candidates`, `next_visit`, or
-`blend.SOURCE`. Prints HR@20, MRR@20, the same of strict events, HR@20 of items touched fewer than 3 times before, the
-gain of MRR@20 over the first row with its standard error by pairs, and µs of processor time a list. With `--arrivals`
-an item arrives on the catalogue when it is first touched. With `--model` all rank with this bundle, events count after
-its data, and new are the items that it has no vector of.
+comes after it. With `--strict` strict events alone count. A setting is one of `rank.candidates`, `next_visit`,
+`next_visit_past`, or `blend.SOURCE`. Prints HR@20, MRR@20, the same of strict events, HR@20 of items touched fewer
+than 3 times before, the gain of MRR@20 over the first row with its standard error by pairs, and µs of processor time a
+list. With `--arrivals` an item arrives on the catalogue when it is first touched. With `--model` all rank with this
+bundle, events count after its data, and new are the items that it has no vector of.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def variant(spec: str, base: RankSettings) -> RankSettings:
         name, value = part.split("=")
         if name.startswith("blend."):
             blend[name.removeprefix("blend.")] = float(value)
-        elif name == "next_visit":
-            base = replace(base, next_visit=float(value))
+        elif name in ("next_visit", "next_visit_past"):
+            base = replace(base, **{name: float(value)})
         else:
             candidates = replace(candidates, **{name: type(getattr(candidates, name))(float(value))})
     return replace(base, candidates=candidates, blend=blend)

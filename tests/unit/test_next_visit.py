@@ -75,15 +75,17 @@ def test_sources_that_say_what_there_is_now_say_as_much_as_before(shelf: Shelf) 
 
 
 def test_a_share_of_1_and_a_list_during_the_session_are_as_without_next_visits(shelf: Shelf) -> None:
-    plain, off = Ranker(shelf), Ranker(shelf, replace(RankSettings(), next_visit=1.0))
+    plain, off = Ranker(shelf), Ranker(shelf, replace(RankSettings(), next_visit=1.0, next_visit_past=1.0))
     [usual], [same] = plain.rank([shopper()], [NOW]), off.rank([shopper()], [NOW + GAP + 1])
     assert (usual.items, usual.scores, usual.whys) == (same.items, same.scores, same.whys)
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1])
 def test_a_share_that_is_none_is_refused(share: float) -> None:
-    with pytest.raises(ValueError, match="must be from 0 to 1"):
+    with pytest.raises(ValueError, match=r"rank\.next_visit is .* must be from 0 to 1"):
         RankSettings(next_visit=share)
+    with pytest.raises(ValueError, match=r"rank\.next_visit_past is .* must be from 0 to 1"):
+        RankSettings(next_visit_past=share)
 
 
 def asked_at(pause: int, ends: bool) -> int:
