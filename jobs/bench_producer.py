@@ -18,7 +18,7 @@ TICK_S = 0.002
 """How long the producer sleeps at least: an event is sent so much late at most, which counts."""
 
 LINGER_MS = 5
-"""How long Kafka's client gathers messages: its own default."""
+"""How long Kafka's client gathers messages, as Kafka's own (4.0) does unless it is told otherwise."""
 
 
 def timed_events(traffic: Traffic) -> Iterator[Event]:

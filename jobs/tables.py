@@ -46,7 +46,7 @@ class KafkaTables:
             "events",
             self.events,
             watermark=f"ts - interval '{OUT_OF_ORDER_S}' second",
-            **{"fetch.min.bytes": GATHERED_BYTES, "fetch.max.wait.ms": self.gather_ms},
+            **self._gathering(),
         )
         # Far back: while no event comes, its messages must not move the clock of events.
         yield self._source(
@@ -63,6 +63,12 @@ class KafkaTables:
             'sink.delivery-guarantee' = 'at-least-once', 'key.format' = 'raw', 'key.fields' = 'id',
             'value.format' = 'raw', 'value.fields-include' = 'EXCEPT_KEY')"""
         yield from redis_tables()
+
+    def _gathering(self) -> dict[str, int]:
+        # With a wait of 0 brokers would answer with nothing, over and over; without both they wait for one event.
+        if not self.gather_ms:
+            return {}
+        return {"fetch.min.bytes": GATHERED_BYTES, "fetch.max.wait.ms": self.gather_ms}
 
     def _source(self, name: str, topic: str, watermark: str, **client: int) -> str:
         options = "".join(f", 'properties.{key}' = '{value}'" for key, value in client.items())

@@ -88,6 +88,8 @@ def test_brokers_gather_events_and_answer_with_configuration_at_once() -> None:
     assert "'properties.fetch.max.wait.ms' = '7'" in events
     assert "'properties.fetch.min.bytes' = '65536'" in events
     assert "fetch" not in configuration
+    at_once = KafkaTables(access(), "g", "events", "catalog", "control", "recommendations", (), gather_ms=0)
+    assert "fetch" not in next(at_once.all())
 
 
 def test_the_password_is_not_printed() -> None:
