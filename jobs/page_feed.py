@@ -6,6 +6,7 @@ import asyncio
 import logging
 import math
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -25,6 +26,7 @@ CHASE_S = 0.004
 CHASE_LIMIT_S = 10.0
 MOST_PAGES = 64
 WAITING_MESSAGES = 64
+KEPT_ARRIVALS = 256
 
 Stored = tuple[tuple[str, ...], tuple[bytes | None, ...]]
 """The slots beside `home`, and a user's values in Redis: list, profile, and the list of each of these."""
@@ -60,6 +62,7 @@ class Feed:
         self._catalogue = catalogue
         self._pages: set[Subscription] = set()
         self._stored: dict[str, Stored] = {}
+        self._arrivals: deque[tuple[str, Message]] = deque(maxlen=KEPT_ARRIVALS)
         self._slots: tuple[str, ...] = ()
         self._looked = -math.inf
 
@@ -70,10 +73,17 @@ class Feed:
 
     @contextmanager
     def subscribed(self, uids: Iterable[str]) -> Iterator[Subscription]:
-        """A page's subscription while it is open. Raises `TooManyPages`."""
+        """A page's subscription while it is open. Raises `TooManyPages`.
+
+        It begins with the newest arrivals of its users: a list may arrive between two connections of one page,
+        which passes over those that it has seen.
+        """
         if len(self._pages) >= MOST_PAGES:
             raise TooManyPages
         page = Subscription(uids)
+        for uid, message in self._arrivals:
+            if uid in page.uids:
+                page.put(message)
         self._pages.add(page)
         try:
             yield page
@@ -123,7 +133,9 @@ class Feed:
             if await self.events_covered_now(uid) >= covers:
                 waited = 1_000 * (time.monotonic() - started)
                 await self.refresh([uid])
-                self._tell(uid, ("arrived", {"click": click, "server_ms": round(waited, 1)}))
+                message = ("arrived", {"click": click, "server_ms": round(waited, 1)})
+                self._arrivals.append((uid, message))
+                self._tell(uid, message)
                 return
             await asyncio.sleep(CHASE_S)
 

@@ -132,6 +132,24 @@ def test_a_click_on_ones_own_list_names_list_and_place(tab: Any, visited: str, s
     assert liked.rec_id.endswith("-1")
 
 
+def test_a_list_that_arrives_between_two_connections_is_seen_with_the_next(
+    tab: Any, visited: str, shop: Any, job: Job, kit: Any
+) -> None:
+    tab.goto(f"{visited}/#visit")
+    tab.click(".card .look")
+    tab.wait_for_selector("#round-trip[data-trips='1']")
+    tab.route("**/live?*", lambda route: route.abort("connectionrefused"))
+    tab.evaluate("location.hash = 'watch=" + "a" * 32 + "'")
+    tab.wait_for_selector("#live:not(.good)")
+    tab.evaluate("location.hash = 'visit'")
+    tab.click(".card:nth-child(2) .look")
+    kit.until(lambda: len(job.events) == 2, "the second click did not arrive")
+    tab.wait_for_timeout(300)
+    assert tab.get_attribute("#round-trip", "data-trips") == "1"
+    tab.unroute("**/live?*")
+    tab.wait_for_selector("#round-trip[data-trips='2']")
+
+
 def test_two_tabs_are_two_visitors(tab: Any, chromium: Any, visited: str, job: Job, kit: Any) -> None:
     other = chromium.new_page()
     for page in (tab, other):
