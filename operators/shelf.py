@@ -137,6 +137,11 @@ class Shelf:
         return len(self.index)
 
     @property
+    def anything_popular(self) -> bool:
+        """Whether any item's popularity is known: without, a list may have nothing to name."""
+        return bool(np.isfinite(self.popularity).any())
+
+    @property
     def refused(self) -> Mapping[str, int]:
         """How often a new name found no room, by the bound it met; such a name is served as an unknown one."""
         catalogue = self.catalogue

@@ -18,6 +18,7 @@ from operators.shelf_records import CoVisits, Popularity, PurchaseScores, Sessio
 from schemas.codec import DEAD_LETTERS
 from schemas.reason import Reason
 from schemas.records import Item
+from udfs.bundle_clock import stop_bundle_clock
 from udfs.catalogue_entries import bring_back, entered
 from udfs.rank_worker import RankWorker
 from udfs.worker_settings import WorkerSettings
@@ -34,6 +35,7 @@ def shared_worker(settings: WorkerSettings) -> RankWorker:
         told = repr(settings)
         worker = _workers.get(told)
         if worker is None:
+            stop_bundle_clock()
             worker = RankWorker(settings)
             worker.start()
             # What lives as long as the process need not be walked by every full collection.

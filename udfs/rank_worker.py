@@ -57,6 +57,8 @@ logger = logging.getLogger(__name__)
 _SOCKET_TIMEOUT_S = 5.0
 _CLAIM_S = 300
 """For how long a worker may be busy writing the item side again before another one takes over."""
+_FIRST_ITEM_S = 3.0
+"""For how long the first list may wait until there is an item to name."""
 
 
 class RankWorker:
@@ -106,6 +108,7 @@ class RankWorker:
         self._log = ListLog(SOURCES)
         self._inputs = InputsLog(self._redis, self._names, settings.publish.inputs_share)
         self._publish = self._redis.register_script(PUBLISH_SCRIPT)
+        self._waited_for_items = False
         self.began_empty = False
         """Redis held nothing at the start, and no worker lived who could have known what it had held."""
 
@@ -140,6 +143,8 @@ class RankWorker:
         A user for whom no list is asked has only their profile and segments published. Returns one
         `headrace.Recommendation` message per request that led to a list, None for the others.
         """
+        if not self._waited_for_items:
+            self._wait_for_items()
         began = time.perf_counter()
         asked = [decode_request(request) for request in requests]
         states = [decode_state(request.state) for request in asked]
@@ -174,6 +179,13 @@ class RankWorker:
             log[place] = message
         self.figures.write_when_due(_now(), [user.uid for user in users])
         return log
+
+    def _wait_for_items(self) -> None:
+        """Hold the first lists of a new shop back: what their users' own events make popular is on its way."""
+        self._waited_for_items = True
+        latest = time.monotonic() + _FIRST_ITEM_S
+        while not self.shelf.anything_popular and time.monotonic() < latest:
+            time.sleep(0.05)
 
     def _list_times(
         self, users: Sequence[UserState], asked: Sequence[RefreshRequest], states: Sequence[UserState]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from threading import Timer
 from typing import Any
 
 import pandas as pd
@@ -169,6 +171,33 @@ def test_a_share_of_the_lists_is_logged_with_inputs_and_a_list_made_twice_twice_
     assert 60 < sum(first) < 140
     assert [inputs_in(message) is not None for message in half.rank(batch)] == first
     half._redis.close()
+
+
+def test_the_first_list_of_a_new_shop_waits_for_the_first_item(redis_server: Any, client: Any) -> None:
+    worker = RankWorker(WorkerSettings(redis_server.url))
+    coming = Timer(0.3, worker.shelf.apply, [Popularity(["all"], ["mug"], [1.0])])
+    coming.start()
+    worker.rank([request(1, LEADING, item="plate")])
+    coming.join()
+    worker._redis.close()
+    assert [item for item, _, _ in stored(client, NAMES.rec("ann"))["items"]] == ["mug"]
+
+
+def test_a_shop_without_items_is_waited_for_once(
+    redis_server: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    worker = RankWorker(WorkerSettings(redis_server.url))
+    monkeypatch.setattr("udfs.rank_worker._FIRST_ITEM_S", 0.2)
+    monkeypatch.setattr(
+        "udfs.rank_worker.time.sleep", lambda s, sleep=time.sleep: (slept.append(s), sleep(s))
+    )
+    worker.rank([request(1, LEADING)])
+    waited = len(slept)
+    worker.rank([request(2, LEADING)])
+    worker._redis.close()
+    assert 1 <= waited <= 4
+    assert len(slept) == waited
 
 
 @pytest.mark.filterwarnings("ignore:.* deprecated since version:DeprecationWarning:pyflink")
