@@ -19,7 +19,7 @@ from operators.candidates import SOURCES, CandidateFinder
 from operators.factor_fold_in import folding
 from operators.factor_neighbours import FactorNeighbours
 from operators.feature_plan import FeaturePlan
-from operators.next_visit import list_time
+from operators.next_visit import list_gap, list_time
 from operators.rank_settings import RankSettings
 from operators.sequence_model import SequenceModel
 from operators.user_batch import UserBatch
@@ -83,7 +83,7 @@ class ListSampler:
         at_session_end: bool = True,
     ) -> None:
         self._stream = stream
-        self._gap = stream.step.session_gap if at_session_end else 0
+        self._gap = list_gap(stream.step.session_gap, at_session_end)
         self._left = shares(settings.next_visit, settings.next_visit_past)
         self._neighbours = FactorNeighbours(
             factors.item_ids, factors.neighbours, factors.neighbour_scores, factors.factors

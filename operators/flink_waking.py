@@ -11,7 +11,7 @@ from operators.backfill import Backfill
 from operators.flink_settings import StepFunctionSettings
 from operators.following import Following
 from operators.idle_clock import IdleClock
-from operators.next_visit import NextVisits
+from operators.next_visit import NextVisits, list_gap
 from operators.refresh import RefreshPolicy
 from operators.refresh_request import ENDED, TRAILING
 from operators.waking import Waking
@@ -33,7 +33,7 @@ class WakingTimers:
         clock: IdleClock,
         lists: RefreshPolicy,
     ) -> None:
-        gap = settings.following.step.session_gap if settings.refresh.at_session_end else 0
+        gap = list_gap(settings.following.step.session_gap, settings.refresh.at_session_end)
         self.visits = NextVisits(gap, settings.refresh.followed)
         self._waking = Waking(clock, settings.refresh.followed)
         self._following = following
