@@ -13,7 +13,7 @@ from jobs.ranking_set import LIST_LENGTH
 from jobs.settings import Settings
 from jobs.training_events import TrainingEvents
 from operators.bundle import Bundle
-from operators.next_visit import list_time
+from operators.next_visit import list_gap, list_time
 from operators.ranker import Ranker
 
 
@@ -64,7 +64,7 @@ def judge(
     read = models_read(settings.models, [settings.rank], bundles)
     stream = PlainStream(data.items, settings.step, settings.statistics, settings.shelf, models=read)
     rank = replace(settings.rank, length=LIST_LENGTH)
-    gap = settings.step.session_gap if settings.refresh.at_session_end else 0
+    gap = list_gap(settings.step.session_gap, settings.refresh.at_session_end)
     rankers = [Ranker(stream.shelf, rank, bundle, settings.step) for bundle in bundles]
     hits = [0] * len(rankers)
     lists = 0

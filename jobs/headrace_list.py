@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from jobs.plain_stream import PlainStream
 from operators.bundle import Bundle
-from operators.next_visit import list_time
+from operators.next_visit import list_gap, list_time
 from operators.numbering import Numbering
 from operators.prequential import Visit
 from operators.rank_settings import RankSettings
@@ -43,7 +43,7 @@ class HeadraceList:
         self._stream = stream
         self._leads = leads
         self._filled = filled
-        self._gap = stream.step.session_gap if ends else 0
+        self._gap = list_gap(stream.step.session_gap, ends)
         self._ranker = Ranker(stream.shelf, settings or RankSettings(), bundle, stream.step)
         self._users: list[str] = []
 

@@ -38,7 +38,7 @@ class KafkaTables:
     control: str
     recommendations: str
     messages: Sequence[str]
-    gather_ms: int = 20
+    gather_ms: int
 
     def all(self) -> Iterator[str]:
         """The DDL of every table."""

@@ -19,7 +19,8 @@ from operators.candidates import SOURCES, CandidateFinder
 from operators.factor_fold_in import folding
 from operators.factor_neighbours import FactorNeighbours
 from operators.feature_plan import FeaturePlan
-from operators.next_visit import list_time
+from operators.next_visit import list_gap, list_time
+from operators.past_items import begins_anew
 from operators.rank_settings import RankSettings
 from operators.sequence_model import SequenceModel
 from operators.user_batch import UserBatch
@@ -83,14 +84,13 @@ class ListSampler:
         at_session_end: bool = True,
     ) -> None:
         self._stream = stream
-        self._gap = stream.step.session_gap if at_session_end else 0
+        self._gap = list_gap(stream.step.session_gap, at_session_end)
         self._left = shares(settings.next_visit, settings.next_visit_past)
         self._neighbours = FactorNeighbours(
             factors.item_ids, factors.neighbours, factors.neighbour_scores, factors.factors
         )
         self._fold_in = folding(self._neighbours, stream.shelf, settings.candidates.folded_items)
-        gap = stream.step.session_gap
-        self._finder = CandidateFinder(stream.shelf, settings.candidates, self._neighbours, gap=gap)
+        self._finder = CandidateFinder(stream.shelf, settings.candidates, self._neighbours)
         self._blend = np.array([settings.blend.get(source, 0.0) for source in SOURCES], np.float32)
         self._plan = plan
         self._factors_until = factors_until
@@ -136,7 +136,8 @@ class ListSampler:
         with shelf.lock:
             users = UserBatch.of([state], shelf, [list_time(state, event.time, self._gap)])
             barred = BarredItems.of([sorted(stream.touched.get(event.user_id, ()))], [b""], shelf)
-            candidates = self._finder.find(users, barred)
+            anew = begins_anew(users, stream.step.session_gap)
+            candidates = self._finder.find(users, barred, anew)
             hit = np.flatnonzero(candidates.item == shelf.number(item_id))
             if len(hit) == 0:
                 return
@@ -150,7 +151,7 @@ class ListSampler:
         lists.times.append(event.time)
         lists.bought_at.append(bought_at)
         lists.rows.append(rows)
-        said = for_next_visit(candidates, users, self._gap, self._left).scores
+        said = for_next_visit(candidates, anew, self._left).scores
         lists.blend.append(said @ self._blend)
 
     def take(self) -> RankingSet:

@@ -12,7 +12,7 @@ from jobs.models_read import models_read
 from jobs.plain_stream import PlainStream
 from jobs.settings import Settings
 from operators.judged_events import JudgedEvents
-from operators.next_visit import list_time
+from operators.next_visit import list_gap, list_time
 from operators.numbering import Numbering
 from operators.prequential import Prequential, Visit
 from operators.ranker import Ranker
@@ -25,7 +25,7 @@ class _Stream:
     def __init__(self, settings: Settings, catalogue: Iterable[Item]) -> None:
         read = models_read(settings.models, [settings.rank])
         self.plain = PlainStream(catalogue, settings.step, settings.statistics, settings.shelf, models=read)
-        self.gap = settings.step.session_gap if settings.refresh.at_session_end else 0
+        self.gap = list_gap(settings.step.session_gap, settings.refresh.at_session_end)
         self.rankers: list[Ranker] = []
         self.numbers: list[int] = []
 

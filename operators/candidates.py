@@ -158,8 +158,7 @@ class CandidateFinder:
     """Finds candidates for batches of users. Keeps working memory between calls, so one thread at a time.
 
     An item is a candidate only while it may be shown to the user (`may_show`) and is not barred. `adapt` is what it
-    makes of settings, those of experiments too, of which how many each source names counts. `gap` is the pause (ms)
-    after which a session is over; 0: no list is for a next visit.
+    makes of settings, those of experiments too, of which how many each source names counts.
     """
 
     def __init__(
@@ -168,13 +167,11 @@ class CandidateFinder:
         settings: CandidateSettings,
         factors: FactorNeighbours,
         adapt: Callable[[CandidateSettings], CandidateSettings] = lambda settings: settings,
-        gap: int = 0,
     ) -> None:
         settings = adapt(settings)
         self._shelf = shelf
         self._settings = settings
         self._factors = factors
-        self._gap = gap
         self._named_by = lru_cache(_MOST_KEPT)(lambda other: _named(adapt(other)))
         self._limits = Limits(
             *_columns([_named(settings)], factors),
@@ -193,13 +190,18 @@ class CandidateFinder:
         self._scratch_fits: tuple[int, ...] = ()
         self._room = (0, 0)
 
-    def find(self, users: UserBatch, barred: BarredItems) -> Candidates:
-        """The candidates of a batch. Hold the shelf's lock."""
+    def find(
+        self, users: UserBatch, barred: BarredItems, anew: NDArray[np.bool_] | None = None
+    ) -> Candidates:
+        """The candidates of a batch, of which the lists `anew`, bool[m], are for a new visit; None: no list is.
+
+        Hold the shelf's lock.
+        """
         shelf, settings = self._shelf, self._settings
         steps = _steps_ago(users)
         query = _decayed(settings.query_decay, steps, settings.query_items)
         query[~users.in_session] *= np.float32(settings.earlier_session)
-        asks, query = with_past(users, query, shelf, self._gap, settings.visit_items)
+        asks, query = with_past(users, query, shelf, anew, settings.visit_items)
         covisit = _decayed(settings.covisit_decay, steps, settings.covisit_items)
         limits, row = self._limits_of(users)
         again = int(limits.named[:, SOURCES.index("again")].max())

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pyflink.common import Row, Types
 
 from operators.item_step import ItemStep, Purchase
+from operators.refresh_request import FORGET, QUIET, RefreshRequest, encode_request
 from operators.segments import Transition
+from schemas.state import UserState
 
 STEP_ROW = Types.ROW_NAMED(
     [
@@ -88,6 +90,16 @@ def user_row(uid: str, request: bytes | None = None, step: ItemStep | None = Non
         None,
         cells,
     )
+
+
+def request_row(user: UserState, state: bytes, asked: int, edge: int) -> Row:
+    """Ask the rank stage for a user, whose record is `state`. Whoever was tagged since is shown without a list.
+
+    `asked` (ms) and `edge` are those of `RefreshRequest`.
+    """
+    if user.traffic.marks and edge != FORGET:
+        edge = QUIET
+    return user_row(user.uid, encode_request(RefreshRequest(state, asked, edge)))
 
 
 def purchase_row(step: ItemStep, purchase: Purchase) -> Row:

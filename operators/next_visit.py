@@ -12,10 +12,19 @@ from operators.sessions import end_of
 from schemas.state import UserState
 
 
+def list_gap(session_gap: int, at_session_end: bool) -> int:
+    """The pause (ms) after which a session is over and a list for the next visit made; 0: no list is made then.
+
+    >>> list_gap(1_800_000, at_session_end=True), list_gap(1_800_000, at_session_end=False)
+    (1800000, 0)
+    """
+    return session_gap if at_session_end else 0
+
+
 def list_time(user: UserState, now: int, gap: int) -> int:
     """As of when (ms) the list was made that `user` has at event time `now`: their latest event, or the session's end.
 
-    `gap` is the pause (ms) after which a session is over; 0: no list is made when it ends.
+    `gap` is that of `list_gap`.
 
     >>> from schemas.state import Session
     >>> ann = UserState("ann", born=0, last=1_000, session=Session(number=1, start=0, last=1_000))
@@ -27,7 +36,7 @@ def list_time(user: UserState, now: int, gap: int) -> int:
 
 
 class NextVisits:
-    """When a list is due because a session is over: pauses of more than `gap` ms end it; 0: no list is due.
+    """When a list is due because a session is over: `gap` (ms) is that of `list_gap`.
 
     Event time and the wall clock both tell of an end, and a list is made once, until another takes its place. Of
     `followed` users at most, the last ones, it is remembered. Nobody has one of whom no item is known, since it would

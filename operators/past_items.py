@@ -21,22 +21,21 @@ def begins_anew(users: UserBatch, gap: int) -> NDArray[np.bool_]:
 
 
 def with_past(
-    users: UserBatch, query: NDArray[np.float32], shelf: Shelf, gap: int, most: int
+    users: UserBatch, query: NDArray[np.float32], shelf: Shelf, anew: NDArray[np.bool_] | None, most: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """The items that ask and what each weighs: int32[m, Q] item numbers, -1 past the end, and float32[m, Q].
 
-    They are the recent items with `query` float32[m, RECENT]; of users who begin anew up to `most` items: the recent
-    ones, then what they bought and what they touched, latest first, each of which weighs 1. Q is `RECENT` where nobody
-    begins anew, else at least that. Hold the shelf's lock.
+    They are the recent items with `query` float32[m, RECENT]; of users who begin `anew`, bool[m] (None: nobody), up to
+    `most` items: the recent ones, then what they bought and what they touched, latest first, each of which weighs 1. Q
+    is `RECENT` where nobody begins anew, else at least that. Hold the shelf's lock.
     """
-    over = np.flatnonzero(begins_anew(users, gap)) if gap and most else np.zeros(0, np.int64)
-    if not len(over):
+    if anew is None or not most or not anew.any():
         return users.recent, query
     width = max(most, RECENT)
     asks = np.full((len(users), width), -1, np.int32)
     weights = np.zeros((len(users), width), np.float32)
     asks[:, :RECENT], weights[:, :RECENT] = users.recent, query
-    for k in over.tolist():
+    for k in np.flatnonzero(anew).tolist():
         recent = users.recent[k]
         past = _past_of(users.states[k], recent[recent >= 0].tolist(), shelf, most)
         asks[k] = -1

@@ -20,6 +20,7 @@ from operators.factor_neighbours import FactorNeighbours
 from operators.feature_plan import FeaturePlan
 from operators.list_filling import fill
 from operators.list_reasons import reasons_of
+from operators.past_items import begins_anew
 from operators.rank_settings import RankSettings, blend_of
 from operators.ranked_list import RankedList, said_for_you, said_new
 from operators.rule_weights import RuleArrays
@@ -130,7 +131,7 @@ class Ranker:
         )
         # For as long as this ranks; the thread that follows the shelf's changes does the work.
         self._fold_in = folding(self._factors, shelf, settings.candidates.folded_items)
-        self._finder = CandidateFinder(shelf, settings.candidates, self._factors, gap=step.session_gap)
+        self._finder = CandidateFinder(shelf, settings.candidates, self._factors)
         self._exploration = Exploration(settings.explore, shelf)
         self._plan = (
             FeaturePlan(bundle.features, step) if bundle is not None and bundle.has_ranker else FeaturePlan()
@@ -194,14 +195,15 @@ class Ranker:
 
     def find(self, users: UserBatch, barred: BarredItems) -> Candidates:
         """The candidates of a batch. Hold the shelf's lock."""
-        found = self._finder.find(users, barred)
+        anew = begins_anew(users, self._gap)
+        found = self._finder.find(users, barred, anew)
         by_blend = None
         if self.is_trained:
             # It has learned from what sources say by themselves.
             if users.treated is None:
                 return found
             by_blend = users.treated.by_blend
-        return for_next_visit(found, users, self._gap, self._left, by_blend)
+        return for_next_visit(found, anew, self._left, by_blend)
 
     def scored(self, users: UserBatch, candidates: Candidates) -> Scored:
         """The candidates with the trained ranker's scores, or the blend's. Hold the shelf's lock."""

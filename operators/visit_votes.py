@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.candidates import SOURCES, Candidates
-from operators.past_items import begins_anew
-from operators.user_batch import UserBatch
 
 _OF_THE_DAY = ("trending", "category_trending", "again", "new_arrivals")
 """Sources that say what there is now, whatever the user was at last."""
@@ -31,22 +29,19 @@ def shares(session: float, past: float) -> NDArray[np.float32]:
 
 def for_next_visit(
     found: Candidates,
-    users: UserBatch,
-    gap: int,
+    anew: NDArray[np.bool_],
     left: NDArray[np.float32],
     whose: NDArray[np.bool_] | None = None,
 ) -> Candidates:
-    """The candidates, where a session is over with what is `left` of each source, float32[len(SOURCES)].
+    """The candidates, of the lists `anew`, bool[m], that are for a new visit with what is `left` of each source,
+    float32[len(SOURCES)].
 
-    Lists of users who are in the middle of a session stay as they are, and those that `whose`, bool[m], leaves out.
+    All other lists stay as they are, and those that `whose`, bool[m], leaves out.
     """
-    if bool((left == 1.0).all()) or (whose is not None and not whose.any()):
-        return found
-    over = begins_anew(users, gap)
     if whose is not None:
-        over &= whose
-    if not over.any():
+        anew = anew & whose
+    if not anew.any() or bool((left == 1.0).all()):
         return found
     scores = found.scores.copy()
-    scores[over[found.user]] *= left
+    scores[anew[found.user]] *= left
     return replace(found, scores=scores)

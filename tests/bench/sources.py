@@ -28,7 +28,7 @@ from jobs.settings import load
 from jobs.training_events import read_training_events
 from operators.bundle import load_bundle
 from operators.feature_plan import known_features
-from operators.next_visit import list_time
+from operators.next_visit import list_gap, list_time
 from operators.rank_settings import RankSettings
 from operators.ranker import Ranker
 from operators.shelf_records import Arrivals
@@ -69,7 +69,7 @@ def main(
     bundle = None if model is None else load_bundle(model, known_features(told.step))
     read = models_read(told.models, ranks_by, [bundle])
     stream = PlainStream(data.items, told.step, told.statistics, told.shelf, models=read)
-    gap = told.step.session_gap if told.refresh.at_session_end else 0
+    gap = list_gap(told.step.session_gap, told.refresh.at_session_end)
     since = events[len(events) // 5].time if bundle is None else bundle.manifest.data.last
     vectors = set() if bundle is None else set(np.array(bundle.item_ids)[bundle.factors.any(axis=1)].tolist())
     rankers = [Ranker(stream.shelf, settings, bundle, stream.step) for settings in ranks_by]

@@ -74,7 +74,9 @@ def test_flinks_client_is_told_the_same_in_its_own_words(authorities: Path) -> N
 
 
 def test_every_table_on_kafka_signs_in() -> None:
-    tables = KafkaTables(access(), "group", "events", "catalog", "control", "recommendations", ("drift",))
+    tables = KafkaTables(
+        access(), "group", "events", "catalog", "control", "recommendations", ("drift",), gather_ms=20
+    )
     on_kafka = [ddl for ddl in tables.all() if "'kafka'" in ddl]
     assert len(on_kafka) == 4
     for ddl in on_kafka:
@@ -95,7 +97,7 @@ def test_brokers_gather_events_and_answer_with_configuration_at_once() -> None:
 def test_the_password_is_not_printed() -> None:
     chosen = load(variables=SASL)
     made = access()
-    tables = KafkaTables(made, "group", "events", "catalog", "control", "recommendations", ())
+    tables = KafkaTables(made, "group", "events", "catalog", "control", "recommendations", (), gather_ms=20)
     for shown in (repr(chosen), str(chosen.model_dump()), chosen.model_dump_json(), repr(made), repr(tables)):
         assert "4711" not in shown
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from operators.candidates import SOURCES, CandidateSettings
 from operators.item_hash import add_item_hash, item_hash
 from operators.item_index import ItemIndex
-from operators.past_items import with_past
+from operators.past_items import begins_anew, with_past
 from operators.rank_settings import RankSettings
 from operators.ranker import Ranker
 from operators.session_knn import MOST_QUERY
@@ -49,7 +49,8 @@ def shelf_of(*sessions: list[str]) -> Shelf:
 
 def asked(shelf: Shelf, user: UserState, now: int, most: int = MOST_QUERY) -> tuple[list[str], list[float]]:
     users = UserBatch.of([user], shelf, [now])
-    asks, weights = with_past(users, np.full((1, RECENT), 0.5, np.float32), shelf, GAP, most)
+    anew = begins_anew(users, GAP)
+    asks, weights = with_past(users, np.full((1, RECENT), 0.5, np.float32), shelf, anew, most)
     numbers = asks[0][asks[0] >= 0]
     return shelf.index.ids_of(numbers), weights[0][: len(numbers)].tolist()
 

@@ -237,13 +237,13 @@ def test_beyond_the_budget_the_list_waits_and_is_still_one_for_the_next_visit(
     engine.event(BEGIN)
     engine.lists()
     engine.wait(MINUTE)
-    budget = engine.step._policy.budget
-    engine.step._policy.budget = RefreshPolicy(RefreshSettings(burst=0)).budget
+    budget = engine.step._requests.lists.budget
+    engine.step._requests.lists.budget = RefreshPolicy(RefreshSettings(burst=0)).budget
     engine.somebody_elses(BEGIN + OVER)
     engine.wait(20 * LEISURE)
     assert engine.lists() == []
     assert engine.timers <= 2
-    engine.step._policy.budget = budget
+    engine.step._requests.lists.budget = budget
     engine.wait(LEISURE)
     assert engine.lists() == [ENDED]
 
