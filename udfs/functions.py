@@ -63,6 +63,7 @@ class RankUsers(_WorkerFunction):
     """(refresh request) → the message for the recommendations topic; NULL where a later one covered it."""
 
     def eval(self, requests: pd.Series[Any]) -> pd.Series[Any]:
+        self._worker.wait_for_items()
         return pd.Series(self._worker.rank(list(requests)), dtype=object)
 
 

@@ -54,11 +54,11 @@ from udfs.worker_settings import WorkerSettings
 
 logger = logging.getLogger(__name__)
 
+FIRST_ITEM_S = 3.0
+"""For how long the first list may wait until there is an item to name."""
 _SOCKET_TIMEOUT_S = 5.0
 _CLAIM_S = 300
 """For how long a worker may be busy writing the item side again before another one takes over."""
-_FIRST_ITEM_S = 3.0
-"""For how long the first list may wait until there is an item to name."""
 
 
 class RankWorker:
@@ -137,14 +137,24 @@ class RankWorker:
         self.figures.write(_now())
         self._redis.close()
 
+    def wait_for_items(self) -> None:
+        """Hold the first lists of a new shop back: what their users' own events make popular is on its way.
+
+        Called before each batch; waits once, and for `FIRST_ITEM_S` seconds at most.
+        """
+        if self._waited_for_items:
+            return
+        self._waited_for_items = True
+        latest = time.monotonic() + FIRST_ITEM_S
+        while not self.shelf.anything_popular and time.monotonic() < latest:
+            time.sleep(0.05)
+
     def rank(self, requests: Sequence[bytes]) -> list[bytes | None]:
         """Rank and publish a batch. A user asked for several times is ranked once, by the last request.
 
         A user for whom no list is asked has only their profile and segments published. Returns one
         `headrace.Recommendation` message per request that led to a list, None for the others.
         """
-        if not self._waited_for_items:
-            self._wait_for_items()
         began = time.perf_counter()
         asked = [decode_request(request) for request in requests]
         states = [decode_state(request.state) for request in asked]
@@ -179,13 +189,6 @@ class RankWorker:
             log[place] = message
         self.figures.write_when_due(_now(), [user.uid for user in users])
         return log
-
-    def _wait_for_items(self) -> None:
-        """Hold the first lists of a new shop back: what their users' own events make popular is on its way."""
-        self._waited_for_items = True
-        latest = time.monotonic() + _FIRST_ITEM_S
-        while not self.shelf.anything_popular and time.monotonic() < latest:
-            time.sleep(0.05)
 
     def _list_times(
         self, users: Sequence[UserState], asked: Sequence[RefreshRequest], states: Sequence[UserState]

@@ -177,6 +177,7 @@ def test_the_first_list_of_a_new_shop_waits_for_the_first_item(redis_server: Any
     worker = RankWorker(WorkerSettings(redis_server.url))
     coming = Timer(0.3, worker.shelf.apply, [Popularity(["all"], ["mug"], [1.0])])
     coming.start()
+    worker.wait_for_items()
     worker.rank([request(1, LEADING, item="plate")])
     coming.join()
     worker._redis.close()
@@ -188,13 +189,13 @@ def test_a_shop_without_items_is_waited_for_once(
 ) -> None:
     slept: list[float] = []
     worker = RankWorker(WorkerSettings(redis_server.url))
-    monkeypatch.setattr("udfs.rank_worker._FIRST_ITEM_S", 0.2)
+    monkeypatch.setattr("udfs.rank_worker.FIRST_ITEM_S", 0.2)
     monkeypatch.setattr(
         "udfs.rank_worker.time.sleep", lambda s, sleep=time.sleep: (slept.append(s), sleep(s))
     )
-    worker.rank([request(1, LEADING)])
+    worker.wait_for_items()
     waited = len(slept)
-    worker.rank([request(2, LEADING)])
+    worker.wait_for_items()
     worker._redis.close()
     assert 1 <= waited <= 4
     assert len(slept) == waited
